@@ -1,0 +1,1 @@
+"""The use cases: ingest, search, answer, sessions, and which model server to ask."""

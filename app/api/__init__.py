@@ -1,0 +1,1 @@
+"""HTTP and websocket: routes and schemas. No FAISS, no Redis, no rules."""

@@ -1,0 +1,1 @@
+"""Where documents, indexes, sessions and cached answers are kept: ports with real and in-memory parts."""

@@ -1,0 +1,1 @@
+"""Sessions and cached answers: the port, the Redis store, and one in memory."""

@@ -1,0 +1,1 @@
+"""Capture, repository, restore and proof in plain Python, behind the command `synapse`."""

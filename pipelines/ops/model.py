@@ -1,0 +1,123 @@
+"""What a repository says about a restore point: manifest and proof, as written in `backups/README.md`."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FORMAT: Literal[1] = 1
+
+
+class _Written(BaseModel):
+    """A frozen part of a stored document; unknown fields are refused, so that nothing is lost unseen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileEntry(_Written):
+    """One file of a source: relative POSIX path, size in bytes, and the objects that make it, in order."""
+
+    path: str
+    size: int = Field(ge=0)
+    sha256: str
+    objects: tuple[str, ...]
+
+
+class KeyCount(_Written):
+    """Keys of one Redis database at the cut; `expires` of them have a time to live."""
+
+    keys: int
+    expires: int
+
+
+class RedisSource(_Written):
+    """A captured Redis: the files are one multi-part AOF folder."""
+
+    way: Literal["replication", "aof-folder", "import"]
+    server: Literal["redis", "valkey", "unknown"]
+    version: str
+    replid: str | None
+    offset: int | None
+    rdb_version: int | None
+    loadable_by: tuple[str, ...]
+    databases: dict[str, KeyCount] | None
+    notes: tuple[str, ...] = ()
+    files: tuple[FileEntry, ...]
+
+
+class Canary(_Written):
+    """A query asked at capture: `vector` is base64 of little-endian float32 (uint8 for binary indexes)."""
+
+    vector: str
+    ids: tuple[int, ...]
+    scores: tuple[float, ...]
+
+
+class IndexFacts(_Written):
+    """A FAISS index: `path` is its file in the source, or None when it is derived from documents."""
+
+    path: str | None
+    index_type: str
+    dimension: int
+    metric: str
+    count: int
+    canaries: tuple[Canary, ...]
+
+
+class CollectionFacts(_Written):
+    """A Synapse collection at the cut: its epoch and sequence, its counts and its embedding model."""
+
+    name: str
+    epoch: str
+    sequence: int
+    documents: int
+    passages: int
+    model: str
+    normalised: bool
+    index: IndexFacts
+
+
+class FaissSource(_Written):
+    """Captured collections, or a folder of FAISS files that Synapse did not write."""
+
+    way: Literal["collections", "folder", "import"]
+    collections: tuple[CollectionFacts, ...] = ()
+    indexes: tuple[IndexFacts, ...] = ()
+    notes: tuple[str, ...] = ()
+    files: tuple[FileEntry, ...]
+
+
+class RestorePoint(_Written):
+    """The manifest: one moment of one or both sources. Its id is the BLAKE3 hash of its canonical bytes."""
+
+    format: Literal[1] = FORMAT
+    label: Literal["backup", "safety", "import"] = "backup"
+    host: str
+    software: dict[str, str]
+    started: datetime
+    finished: datetime
+    redis: RedisSource | None = None
+    faiss: FaissSource | None = None
+
+
+class SourceProof(_Written):
+    """What a check of one source found; `digest` is the design's digest of Redis or of the canaries."""
+
+    source: Literal["redis", "faiss"]
+    digest: str | None = None
+    facts: dict[str, str | int | float | None] = {}
+    problems: tuple[str, ...] = ()
+
+
+class Proof(_Written):
+    """The result of checking a restore point: level 1 present, 2 every byte hashed, 3 booted and queried."""
+
+    format: Literal[1] = FORMAT
+    point: str
+    level: Literal[1, 2, 3]
+    good: bool
+    started: datetime
+    seconds: float
+    software: dict[str, str]
+    sources: tuple[SourceProof, ...] = ()
+    problems: tuple[str, ...] = ()
