@@ -1,0 +1,163 @@
+"""The settings of the service: environment, `.env` and secret files in, one frozen object out."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from app.domain import SynapseError
+
+_MODEL_URL = re.compile(r"MODEL_(?P<name>[A-Z0-9_]+)_URL")
+
+
+def _url(value: str) -> str:
+    if re.fullmatch(r"https?://[^\s/]+\S*", value.strip()) is None:
+        raise ValueError("an address such as http://127.0.0.1:8080")
+    return value.strip().rstrip("/")
+
+
+def _name(value: str) -> str:
+    if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", value) is None:
+        raise ValueError("1 to 63 of a-z, 0-9, _ and -, starting with a letter or a digit")
+    return value
+
+
+Url = Annotated[str, AfterValidator(_url)]
+"""An absolute http or https address, without a trailing slash."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Each field is the environment variable of the same name in capitals.
+
+    `Settings(...)` takes only what it is given; `Settings.load` reads an environment. Each secret
+    can be given in a file instead: REDIS_PASSWORD_FILE for REDIS_PASSWORD, and so on.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    environment: Literal["development", "production"] = "development"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    data_dir: Path = Path("data")
+    collection: Annotated[str, AfterValidator(_name)] = "documents"
+
+    redis_host: str = "127.0.0.1"
+    redis_port: int = Field(default=6379, ge=1, le=65535)
+    redis_username: str | None = None
+    redis_password: SecretStr | None = None
+    redis_tls: bool = False
+    redis_tls_ca: Path | None = None
+    redis_db: int = Field(default=0, ge=0)
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8000, ge=0, le=65535)
+    cors_origins: tuple[Url, ...] = ()
+
+    embedding_url: Url | None = None
+    embedding_model: str | None = None
+    embedding_api_key: SecretStr | None = None
+    model_urls: Mapping[str, Url] = Field(default_factory=dict)
+    model_api_key: SecretStr | None = None
+
+    max_document_bytes: int = Field(default=10_000_000, ge=1)
+    max_sessions: int = Field(default=1_000, ge=1)
+    max_turns: int = Field(default=100, ge=1)
+    answer_cache_seconds: int = Field(default=3600, ge=0)
+    """0 turns the answer cache off."""
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> Self:
+        """Read settings from `environ`, then from `env_file` where that exists.
+
+        An empty variable counts as not given. Raises SynapseError, which names the variable to change and
+        never shows the value of a secret.
+        """
+        given = _from_env_file(env_file) | {name: value for name, value in environ.items() if value}
+        values: dict[str, object] = {
+            name: given[name.upper()] for name in cls.model_fields if name.upper() in given
+        }
+        values |= {name: secret for name in cls._secrets() if (secret := _secret(name.upper(), given))}
+        values["model_urls"] = {
+            match["name"].lower(): url
+            for name, url in sorted(given.items())
+            if (match := _MODEL_URL.fullmatch(name))
+        }
+        try:
+            return cls(**values)  # type: ignore[arg-type]  # text from the environment; pydantic converts it
+        except ValidationError as error:
+            raise _refusal(error) from None
+
+    @classmethod
+    def _secrets(cls) -> list[str]:
+        return [name for name, field in cls.model_fields.items() if field.annotation == SecretStr | None]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # pydantic passes all of these
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # as above
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # as above
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # as above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values from the caller alone, so that nothing is read behind its back."""
+        return (init_settings,)
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _capitals(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part for part in value.split(",") if part.strip())
+        return value
+
+
+def _from_env_file(path: Path | None) -> dict[str, str]:
+    if path is None or not path.is_file():
+        return {}
+    return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value}
+
+
+def _secret(variable: str, given: Mapping[str, str]) -> str | None:
+    path = given.get(f"{variable}_FILE")
+    if path is None:
+        return given.get(variable)
+    if variable in given:
+        raise SynapseError(
+            f"Both {variable} and {variable}_FILE are given.",
+            f"Keep one of them; {variable}_FILE is the safer.",
+        )
+    try:
+        secret = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SynapseError(
+            f"{variable}_FILE names {path}, which cannot be read: {error}.",
+            f"Make the file readable, or set {variable}_FILE to another one.",
+        ) from error
+    if not secret:
+        raise SynapseError(f"{variable}_FILE names {path}, which is empty.", f"Write the secret into {path}.")
+    return secret
+
+
+def _refusal(error: ValidationError) -> SynapseError:
+    problems = [
+        (_variable(problem["loc"]), re.sub(r"^(Value error, |Input should be )", "", problem["msg"]))
+        for problem in error.errors(include_input=False, include_url=False)
+    ]
+    return SynapseError(
+        " ".join(f"{variable} cannot be used: it should be {message}." for variable, message in problems),
+        f"Correct {', '.join(variable for variable, _ in problems)} in the environment or in .env.",
+    )
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    if location[0] == "model_urls" and len(location) > 1:
+        return f"MODEL_{str(location[1]).upper()}_URL"
+    return str(location[0]).upper()
