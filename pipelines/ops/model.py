@@ -100,11 +100,29 @@ class RestorePoint(_Written):
     faiss: FaissSource | None = None
 
 
+class VolatileKeys(_Written):
+    """Keys with a time to live: (database, start of a bucket of `width` seconds, count, added-up hash)."""
+
+    width: int
+    buckets: tuple[tuple[str, int, int, str], ...] = ()
+
+
+class RedisDigest(_Written):
+    """The digest of a Redis data set: `persistent` keys and functions in one, `volatile` keys apart."""
+
+    persistent: str
+    databases: dict[str, int]
+    functions: str
+    volatile: VolatileKeys
+    scanned_from: float
+    scanned_to: float
+
+
 class SourceProof(_Written):
-    """What a check of one source found; `digest` is the design's digest of Redis or of the canaries."""
+    """What a check of one source found; `digest` is that of Redis, when it was booted."""
 
     source: Literal["redis", "faiss"]
-    digest: str | None = None
+    digest: RedisDigest | None = None
     facts: dict[str, str | int | float | None] = {}
     problems: tuple[str, ...] = ()
 

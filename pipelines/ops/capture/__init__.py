@@ -1,0 +1,1 @@
+"""Consistent reads of sources that are in use."""

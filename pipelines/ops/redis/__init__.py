@@ -1,0 +1,1 @@
+"""Redis and Valkey as operations see them: connections, the replication stream, scratch servers, digests."""

@@ -1,0 +1,74 @@
+"""Write a multi-part AOF folder (Redis 7: base, incremental file and manifest) from a capture."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipelines.ops.errors import DamagedError
+from pipelines.ops.redis.stream import CommandSplitter, StreamError
+
+FOLDER = "appendonlydir"
+BASE = f"{FOLDER}/appendonly.aof.1.base.rdb"
+INCREMENT = f"{FOLDER}/appendonly.aof.1.incr.aof"
+MANIFEST = f"{FOLDER}/appendonly.aof.manifest"
+_MANIFEST_TEXT = "file appendonly.aof.1.base.rdb seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n"
+_BLOCK = 1 << 20
+
+
+class TimeNotes:
+    """The AOF's own notes of time (`#TS:<unix seconds>`), put before the first command of each second."""
+
+    def __init__(self, arrivals: Sequence[tuple[int, int]]) -> None:
+        self._offsets = [offset for offset, _ in arrivals]
+        self._seconds = [second for _, second in arrivals]
+        self._noted = -1
+
+    def before(self, offset: int) -> bytes:
+        """Return the note for a command that starts at a stream offset, or nothing when it has one."""
+        index = bisect_right(self._offsets, offset) - 1
+        if index < 0 or self._seconds[index] == self._noted:
+            return b""
+        self._noted = self._seconds[index]
+        return b"#TS:%d\r\n" % self._noted
+
+
+def write_folder(
+    root: Path, *, rdb: Path, raw: Path, length: int | None, arrivals: Sequence[tuple[int, int]]
+) -> int:
+    """Lay `appendonlydir` under `root` from an RDB (moved) and a raw stream cut at `length` bytes.
+
+    Without a length the stream is cut after its last whole command. Returns the stream bytes used.
+    Raises DamagedError when the stream is not one of commands or the cut falls inside one.
+    """
+    (root / FOLDER).mkdir(mode=0o700, parents=True)
+    rdb.rename(root / BASE)
+    if length is None:
+        length = _whole_length(raw)
+    try:
+        _write_increment(raw, root / INCREMENT, length, TimeNotes(arrivals))
+    except StreamError as error:
+        raise DamagedError(f"The replication stream is broken: {error}.", "Run the backup again.") from error
+    (root / MANIFEST).write_text(_MANIFEST_TEXT)
+    return length
+
+
+def _whole_length(raw: Path) -> int:
+    splitter = CommandSplitter(lambda _data: None)
+    with raw.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            splitter.feed(block)
+    return splitter.whole
+
+
+def _write_increment(raw: Path, increment: Path, length: int, notes: TimeNotes) -> None:
+    with raw.open("rb") as stream, increment.open("wb") as file:
+        splitter = CommandSplitter(file.write, before=notes.before)
+        left = length
+        while left:
+            block = stream.read(min(_BLOCK, left))
+            if not block:
+                raise StreamError(f"it ends {left} bytes before the cut")
+            splitter.feed(block)
+            left -= len(block)
+    if not splitter.clean:
+        raise StreamError("the cut falls inside a command or a transaction")

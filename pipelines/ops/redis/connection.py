@@ -1,0 +1,84 @@
+"""Connections to a Redis or Valkey server, and its errors in an operator's words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+)
+from redis.retry import Retry
+
+from app.stores.memory.address import RedisAddress
+from pipelines.ops.errors import OpsError, UnreachableError
+
+TIMEOUT_S = 30.0
+
+
+def connect(address: RedisAddress, *, timeout: float = TIMEOUT_S) -> redis.Redis:
+    """Return a client that decodes nothing and never retries: a repeated command could be a second effect."""
+    return redis.Redis(
+        host=address.host,
+        port=address.port,
+        username=address.username,
+        password=address.password,
+        db=address.db,
+        ssl=address.tls,
+        ssl_ca_certs=str(address.tls_ca) if address.tls_ca else None,
+        socket_timeout=timeout,
+        socket_connect_timeout=min(timeout, 5.0),
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+        lib_name=None,
+        lib_version=None,
+    )
+
+
+def call(client: redis.Redis, *parts: str | bytes | int) -> Any:  # noqa: ANN401  # a reply has the command's shape
+    """Send one command as it is; the reply is what the server sent, undecoded."""
+    return client.execute_command(*parts, NEVER_DECODE=True)  # type: ignore[no-untyped-call]  # untyped there
+
+
+def named(address: RedisAddress) -> str:
+    """Name a server in a sentence, without its password."""
+    return f"Redis at {address.host}:{address.port}"
+
+
+@contextmanager
+def talking_to(address: RedisAddress) -> Iterator[None]:
+    """Turn what the client library raises into an OpsError that names the server and the remedy."""
+    try:
+        yield
+    except RedisError as error:
+        raise explain(address, error) from error
+    except OSError as error:
+        raise explain(address, redis.ConnectionError(str(error))) from error
+
+
+def explain(address: RedisAddress, error: RedisError) -> OpsError:
+    """Say what a client error means for the operator."""
+    name, text = named(address), str(error).split("\n")[0]
+    if isinstance(error, AuthenticationError) or text.startswith(("NOAUTH", "WRONGPASS")):
+        return UnreachableError(
+            f"{name} refused the password ({text}).",
+            "Set REDIS_PASSWORD (or REDIS_PASSWORD_FILE) and REDIS_USERNAME to what the server expects.",
+        )
+    if isinstance(error, NoPermissionError) or "NOPERM" in text:
+        return UnreachableError(
+            f"{name} does not let this user run a command that is needed ({text}).",
+            "Grant the user the rights listed under 'Redis user' in the README.",
+        )
+    if isinstance(error, BusyLoadingError) or text.startswith("LOADING"):
+        return UnreachableError(f"{name} is still loading its data.", "Try again when it has finished.")
+    if isinstance(error, ResponseError):
+        return OpsError(f"{name} answered: {text}.", "See the server's log for the reason.")
+    return UnreachableError(
+        f"{name} cannot be reached ({text}).",
+        "Start it, or set REDIS_HOST, REDIS_PORT and REDIS_TLS to where it runs.",
+    )
