@@ -1,0 +1,20 @@
+"""The repository: objects, manifests and proofs over any store. `backups/README.md` is its format."""
+
+from pipelines.ops.repository.folder import FolderStore
+from pipelines.ops.repository.in_memory import InMemoryStore
+from pipelines.ops.repository.points import PointRef
+from pipelines.ops.repository.proofs import Standing
+from pipelines.ops.repository.repository import Repository
+from pipelines.ops.repository.store import ObjectStore
+from pipelines.ops.repository.storing import Figures, StoredFiles
+
+__all__ = [
+    "Figures",
+    "FolderStore",
+    "InMemoryStore",
+    "ObjectStore",
+    "PointRef",
+    "Repository",
+    "Standing",
+    "StoredFiles",
+]

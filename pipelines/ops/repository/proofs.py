@@ -1,0 +1,100 @@
+"""Proofs beside a restore point: what its checks found, and what that makes of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pipelines.ops.errors import DamagedError, OpsError, UsageError
+from pipelines.ops.model import Proof
+from pipelines.ops.repository.documents import digest, from_bytes, to_bytes
+from pipelines.ops.repository.named import name_of, parse_name
+from pipelines.ops.repository.objects import ID
+from pipelines.ops.repository.store import KeyTakenError, ObjectStore
+
+MAX_PROOF = 16 * 1024 * 1024
+BOOTED = 3
+
+
+class Standing(StrEnum):
+    """What is known of a restore point; only `PROVEN` may be shown as good."""
+
+    UNPROVEN = "unproven"
+    PROVEN = "proven"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """A proof that proves nothing, because its bytes cannot be trusted."""
+
+    problem: str
+
+
+def add_proof(store: ObjectStore, proof: Proof) -> None:
+    """Lay a proof beside its point; adding it twice changes nothing."""
+    data = to_bytes(proof)
+    if proof.started.tzinfo is None:
+        raise UsageError("A proof cannot be stored: its time has no time zone.", "Give it one.")
+    key = _folder(proof.point) + name_of(proof.started, data)
+    try:
+        store.put(key, data)
+    except KeyTakenError:
+        if store.get(key, limit=MAX_PROOF) != data:
+            raise
+    store.settle([key])
+
+
+def list_proofs(store: ObjectStore, point: str) -> list[Proof]:
+    """Return the proofs of a point that can be read, newest last."""
+    return [one for one in _read(store, point) if isinstance(one, Proof)]
+
+
+def proof_problems(store: ObjectStore, point: str) -> list[str]:
+    """Return a sentence for each proof of a point that cannot be read, and so proves nothing."""
+    return [one.problem for one in _read(store, point) if isinstance(one, _Unreadable)]
+
+
+def standing_of(store: ObjectStore, point: str) -> Standing:
+    """Return what the newest proofs make of a point.
+
+    A failed check stands until one of its level or higher passes. A proof that cannot be read may have been a
+    failed one, so what is older proves nothing until the point is proven again.
+    """
+    passed = 0
+    for one in reversed(list(_read(store, point))):
+        if isinstance(one, _Unreadable):
+            return Standing.UNPROVEN
+        if not one.good and one.level > passed:
+            return Standing.DAMAGED
+        if one.good and one.level == BOOTED:
+            return Standing.PROVEN
+        passed = max(passed, one.level if one.good else 0)
+    return Standing.UNPROVEN
+
+
+def _read(store: ObjectStore, point: str) -> Iterator[Proof | _Unreadable]:
+    folder = _folder(point)
+    for stored in store.list(folder):
+        try:
+            yield _parse(store.get(stored.key, limit=MAX_PROOF), stored.key, point)
+        except OpsError as error:
+            yield _Unreadable(error.what)
+
+
+def _parse(data: bytes, key: str, point: str) -> Proof:
+    name = parse_name(key.rpartition("/")[2])
+    hint = "Prove the point again."
+    if name is None or digest(data) != name.id:
+        raise DamagedError(f"The proof {key} has other bytes than its name says.", hint)
+    proof = from_bytes(Proof, data, f"The proof {key}")
+    if proof.point != point or proof.started != name.time:
+        raise DamagedError(f"The proof {key} is of another point or time.", hint)
+    return proof
+
+
+def _folder(point: str) -> str:
+    if not ID.fullmatch(point):
+        raise UsageError(
+            f"{point[:80]!r} is not the id of a restore point.", "Give its 64 hexadecimal digits."
+        )
+    return f"proofs/{point}/"

@@ -1,0 +1,123 @@
+"""The repository: files in, restore points out, over any object store."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Self
+from uuid import UUID, uuid4
+
+from pipelines.ops.errors import NothingError, RefusedError
+from pipelines.ops.model import FileEntry, Proof, RestorePoint
+from pipelines.ops.repository import checking, points, proofs, resolving, restoring, storing
+from pipelines.ops.repository.chunking import FastCdc
+from pipelines.ops.repository.config import RepositoryConfig, read_config, write_config
+from pipelines.ops.repository.points import PointRef
+from pipelines.ops.repository.proofs import Standing
+from pipelines.ops.repository.store import ObjectStore
+from pipelines.ops.repository.storing import StoredFiles
+
+Progress = Callable[[int], None]
+"""Called now and then with the bytes done since its last call, from the thread that asked for the work."""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A store whose config has been read. It keeps no state, so any number of them may be used at once."""
+
+    store: ObjectStore
+    config: RepositoryConfig
+
+    @classmethod
+    def open(cls, store: ObjectStore) -> Self:
+        """Open what is there; `NothingError` when there is none, `RefusedError` when its format is newer."""
+        return cls(store, read_config(store))
+
+    @classmethod
+    def create(cls, store: ObjectStore, new_id: Callable[[], UUID] = uuid4) -> Self:
+        """Make a repository; `RefusedError` when there is one."""
+        config = RepositoryConfig(id=new_id())
+        write_config(store, config)
+        return cls(store, config)
+
+    @classmethod
+    def open_or_create(cls, store: ObjectStore) -> Self:
+        """Open the repository, making it first when there is none."""
+        try:
+            return cls.open(store)
+        except NothingError:
+            pass
+        try:
+            return cls.create(store)
+        except RefusedError:
+            # Another process made it meanwhile.
+            return cls.open(store)
+
+    def store_files(
+        self, files: Iterable[tuple[str, Path | BinaryIO]], progress: Progress | None = None
+    ) -> StoredFiles:
+        """Store each (path, file) until its end, and return the entries in order, with what it took.
+
+        An object that is there already is reused when its size is plausible; its bytes are not read again
+        (`check_bytes` does that). Memory is bounded by some chunks per core. Nothing is visible before
+        `publish`.
+        """
+        return storing.store_files(self.store, FastCdc(self.config.chunker), files, progress)
+
+    def publish(self, point: RestorePoint) -> PointRef:
+        """Make a restore point visible, after looking that every object it names is there."""
+        return points.publish(self.store, point)
+
+    def points(self) -> list[PointRef]:
+        """Return every restore point, newest first; a damaged manifest is listed with its `problem`."""
+        return points.list_points(self.store)
+
+    def resolve(self, name: str) -> PointRef:
+        """Return the point that `latest`, the beginning of an id, or of a UTC time means.
+
+        `NothingError` when there is none, `UsageError` naming the candidates when there are several.
+        """
+        return resolving.resolve(self.points(), name, self.store.place)
+
+    def load(self, ref: PointRef) -> RestorePoint:
+        """Return the manifest of a point, checked against its id and every rule; `DamagedError` otherwise."""
+        return points.load(self.store, ref)
+
+    def read_file(self, entry: FileEntry, target: Path, progress: Progress | None = None) -> None:
+        """Write one stored file to the new file `target`, as `restore_files` does."""
+        restoring.restore_files(
+            self.store, [entry.model_copy(update={"path": target.name})], target.parent, progress
+        )
+
+    def restore_files(
+        self, entries: Sequence[FileEntry], folder: Path, progress: Progress | None = None
+    ) -> None:
+        """Write stored files below a folder: new, for the owner alone, verified and synced.
+
+        `DamagedError` names the object and the file. After an error the folder holds whole files only, but
+        not all of them: it is the caller's to remove.
+        """
+        restoring.restore_files(self.store, entries, folder, progress)
+
+    def check_present(self, point: RestorePoint) -> list[str]:
+        """Return every problem that can be seen without reading objects (level 1)."""
+        return checking.check_present(self.store, point)
+
+    def check_bytes(self, point: RestorePoint, progress: Progress | None = None) -> list[str]:
+        """Return every problem that can be seen by reading each byte (level 2)."""
+        return checking.check_bytes(self.store, point, progress)
+
+    def add_proof(self, proof: Proof) -> None:
+        """Keep the result of checking a point."""
+        proofs.add_proof(self.store, proof)
+
+    def proofs(self, point_id: str) -> list[Proof]:
+        """Return the readable proofs of a point, newest last."""
+        return proofs.list_proofs(self.store, point_id)
+
+    def proof_problems(self, point_id: str) -> list[str]:
+        """Return a sentence for each proof of a point that cannot be read."""
+        return proofs.proof_problems(self.store, point_id)
+
+    def standing(self, point_id: str) -> Standing:
+        """Return what the newest proofs make of a point; see `Standing`."""
+        return proofs.standing_of(self.store, point_id)

@@ -1,0 +1,50 @@
+"""Find the one restore point that a person means: `latest`, or how its id or its time begins."""
+
+from collections.abc import Sequence
+
+from pipelines.ops.errors import DamagedError, NothingError, UsageError
+from pipelines.ops.repository.named import stamp
+from pipelines.ops.repository.points import PointRef
+
+LATEST = "latest"
+
+
+def resolve(points: Sequence[PointRef], name: str, place: str) -> PointRef:
+    """Return the point of that name among `points` (newest first)."""
+    if not points:
+        raise NothingError(f"There are no restore points in {place}.", "`synapse backup` takes one.")
+    return _latest(points, place) if name == LATEST else _named(points, name, place)
+
+
+def _latest(points: Sequence[PointRef], place: str) -> PointRef:
+    """Safety points are never meant: they hold what a restore replaced."""
+    newest = next((ref for ref in points if ref.label != "safety"), None)
+    if newest is None:
+        raise NothingError(
+            f"There are only safety points in {place}.",
+            f"Name the one you mean, for instance {points[0].short}.",
+        )
+    if newest.problem:
+        # An older one would be a surprise that nobody asked for.
+        raise DamagedError(
+            f"The newest restore point cannot be trusted. {newest.problem}",
+            "Name an older one by its id or time.",
+        )
+    return newest
+
+
+def _named(points: Sequence[PointRef], name: str, place: str) -> PointRef:
+    time = name.replace("-", "").replace(":", "").replace(" ", "T").upper()
+    meant = [ref for ref in points if name and (ref.id.startswith(name) or stamp(ref.time).startswith(time))]
+    # A damaged copy under another name must not stand in the way of the good one.
+    meant = [ref for ref in meant if not ref.problem] or meant
+    if not meant:
+        raise NothingError(
+            f"No restore point in {place} is called {name!r}.", "List them, and name one by its id."
+        )
+    if len(meant) > 1:
+        listed = ", ".join(f"{ref.short} ({ref.time.isoformat(timespec='seconds')})" for ref in meant[:10])
+        raise UsageError(
+            f"{len(meant)} restore points are meant by {name!r}: {listed}.", "Type more of the id."
+        )
+    return meant[0]

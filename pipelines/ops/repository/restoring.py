@@ -1,0 +1,136 @@
+"""Write stored files to their places: chunks verified in parallel, then each file as a whole."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from pipelines.ops.errors import DamagedError, OpsError, RefusedError
+from pipelines.ops.model import FileEntry
+from pipelines.ops.repository import beneath
+from pipelines.ops.repository.objects import ObjectDamagedError, read_object
+from pipelines.ops.repository.parallel import in_order
+from pipelines.ops.repository.paths import clash, path_problem
+from pipelines.ops.repository.store import ObjectStore
+
+Progress = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class _Place:
+    """A file while it is written."""
+
+    entry: FileEntry
+    file: int
+    size: int = 0
+    sums: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def take(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        if self.size <= self.entry.size:
+            beneath.write_all(self.file, chunk)
+            self.sums.update(chunk)
+
+    def check(self, place: str) -> None:
+        if self.size != self.entry.size or self.sums.hexdigest() != self.entry.sha256:
+            raise DamagedError(
+                f"{self.entry.path} from {place} is not what was saved: its size or SHA-256 differs.",
+                "Restore another point.",
+            )
+
+
+def restore_files(
+    store: ObjectStore, entries: Sequence[FileEntry], folder: Path, progress: Progress | None = None
+) -> None:
+    """Write the entries below a folder; see `Repository.restore_files`."""
+    _check_paths(entries)
+    chunks = in_order(
+        lambda piece: _fetch(store, *piece), ((entry, one) for entry in entries for one in entry.objects)
+    )
+    try:
+        with closing(chunks), beneath.opened_folder(folder, create=True):
+            # The disk syncs files that are done while the next are written.
+            for _ in in_order(
+                lambda path: _sync_file(folder, path), _files(store, entries, folder, chunks, progress)
+            ):
+                pass
+        _sync_folders(entries, folder)
+    except OSError as error:
+        raise _sentence(error, folder) from error
+
+
+def _files(
+    store: ObjectStore,
+    entries: Iterable[FileEntry],
+    folder: Path,
+    chunks: Iterator[bytes],
+    progress: Progress | None,
+) -> Iterator[str]:
+    for entry in entries:
+        *parents, name = entry.path.split("/")
+        with beneath.opened_folder(folder, parents, create=True) as home:
+            file = beneath.open_new(home, name)
+            try:
+                _fill(_Place(entry, file), chunks, store.place, progress)
+            except BaseException:
+                # A file that is not whole must not be taken for one.
+                with suppress(OSError):
+                    os.unlink(name, dir_fd=home)
+                raise
+            finally:
+                os.close(file)
+        yield entry.path
+
+
+def _fill(place: _Place, chunks: Iterator[bytes], store: str, progress: Progress | None) -> None:
+    for _ in place.entry.objects:
+        chunk = next(chunks)
+        place.take(chunk)
+        if progress:
+            progress(len(chunk))
+    place.check(store)
+
+
+def _fetch(store: ObjectStore, entry: FileEntry, identity: str) -> bytes:
+    try:
+        return read_object(store, identity)
+    except ObjectDamagedError as error:
+        raise DamagedError(f"{entry.path} cannot be restored. {error.what}", error.hint) from error
+
+
+def _sync_file(folder: Path, path: str) -> None:
+    *parents, name = path.split("/")
+    with beneath.opened_folder(folder, parents) as home:
+        file = beneath.open_old(home, name)
+        try:
+            beneath.sync(file)
+        finally:
+            os.close(file)
+
+
+def _sync_folders(entries: Iterable[FileEntry], folder: Path) -> None:
+    inner = {parent.parts for entry in entries for parent in PurePosixPath(entry.path).parents}
+    for parts in sorted(inner, key=len, reverse=True):
+        beneath.sync_folder(folder, parts)
+
+
+def _check_paths(entries: Iterable[FileEntry]) -> None:
+    paths = [entry.path for entry in entries]
+    for path in paths:
+        problem = path_problem(path)
+        if problem:
+            raise RefusedError(f"The path {path!r} {problem}.", "This point was not written by Synapse.")
+    taken = clash(paths)
+    if taken is not None:
+        raise RefusedError(
+            f"The path {taken!r} is there twice, or is also a folder.", "Restore the sources apart."
+        )
+
+
+def _sentence(error: OSError, folder: Path) -> OpsError:
+    failed = f"Cannot write {error.filename or 'the files'} in {folder}: {error.strerror or error}."
+    if isinstance(error, FileExistsError):
+        return RefusedError(failed, "Restore into an empty folder.")
+    return OpsError(failed, "Look at the space and the rights of that folder.")
