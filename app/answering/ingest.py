@@ -32,7 +32,7 @@ class Ingest:
         self._index = index
         self._embedder = embedder
         self._threads = threads
-        self._max_bytes = max_document_bytes
+        self.max_document_bytes = max_document_bytes
 
     async def add(self, submissions: Sequence[Submission]) -> list[Document]:
         """Store the submissions, all or none; when this returns they survive a crash.
@@ -47,9 +47,9 @@ class Ingest:
     def _check(self, submission: Submission) -> None:
         check_text(submission.title, submission.text)
         size = len(submission.text.encode())
-        if size > self._max_bytes:
+        if size > self.max_document_bytes:
             raise DocumentTooLargeError(
-                f"{submission.title} has {size:,} bytes; {self._max_bytes:,} are allowed.",
+                f"{submission.title} has {size:,} bytes; {self.max_document_bytes:,} are allowed.",
                 "Split it, or raise MAX_DOCUMENT_BYTES.",
             )
 

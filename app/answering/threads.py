@@ -20,3 +20,7 @@ class Threads:
     async def run(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """Call `function` in a thread and return its result; a write that has begun is not left half-way."""
         return await anyio.to_thread.run_sync(partial(function, *args, **kwargs), limiter=self._limiter)
+
+    async def glance(self, function: Callable[[], _R]) -> _R:
+        """Call `function` like `run`, but when cancelled leave the thread behind rather than wait for it."""
+        return await anyio.to_thread.run_sync(function, limiter=self._limiter, abandon_on_cancel=True)

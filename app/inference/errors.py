@@ -7,6 +7,10 @@ class ModelUnavailableError(SynapseError):
     """A model server cannot be reached, is still loading, or answers nonsense."""
 
 
+class ModelLoadingError(ModelUnavailableError):
+    """A model server is there and will answer when it has loaded its model."""
+
+
 class ContextTooLongError(SynapseError):
     """The prompt does not fit the model; the same prompt will never fit, so it is not tried again."""
 

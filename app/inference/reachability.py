@@ -2,7 +2,7 @@
 
 import httpx
 
-from app.inference.errors import ModelUnavailableError
+from app.inference.errors import ModelLoadingError, ModelUnavailableError
 
 _TIMEOUT = httpx.Timeout(2.0)
 _LOADING = 503
@@ -22,7 +22,7 @@ def judge(url: str, response: httpx.Response) -> None:
     A server without `/health` (404) is there all the same; only llama.cpp has that page.
     """
     if response.status_code == _LOADING:
-        raise ModelUnavailableError(f"The model server {url} is still loading.", "Wait until it has loaded.")
+        raise ModelLoadingError(f"The model server {url} is still loading.", "Wait until it has loaded.")
     if response.is_error and response.status_code != _NOT_FOUND:
         raise ModelUnavailableError(
             f"The model server {url} answers {response.status_code}.", "Look at the log of that server."

@@ -1,0 +1,106 @@
+"""Looks at what the service depends on, and since when each part is in its state."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import anyio
+
+from app.domain import SynapseError
+from app.inference.errors import ModelLoadingError
+from app.stores.index.port import IndexDescription
+
+State = Literal["ok", "degraded", "down"]
+_PATIENCE = 4.0
+_FRESH = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """Something that is needed; `check` returns or raises. Without a `vital` one nothing is served."""
+
+    name: str
+    check: Callable[[], Awaitable[object]]
+    vital: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """The state of a dependency, why, and since when."""
+
+    name: str
+    state: State
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """All conditions together. `restoring` still serves reads; `down` serves nothing."""
+
+    state: Literal["ok", "degraded", "down", "restoring"]
+    conditions: Sequence[Condition]
+    index: IndexDescription | None
+
+
+class Health:
+    """Asks every dependency at the same time, and remembers what it was like before."""
+
+    def __init__(
+        self,
+        dependencies: Sequence[Dependency],
+        describe: Callable[[], Awaitable[IndexDescription]],
+        *,
+        restoring: Callable[[], bool],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._dependencies = [Dependency("index", self._describe, vital=True), *dependencies]
+        self._describe_index = describe
+        self._restoring = restoring
+        self._clock = clock
+        self._conditions: dict[str, Condition] = {}
+        self._index: IndexDescription | None = None
+        self._looking = anyio.Lock()
+        self._looked = float("-inf")
+
+    async def look(self) -> HealthReport:
+        """Return how everything is; a look of the last second is not repeated."""
+        async with self._looking:
+            if anyio.current_time() - self._looked > _FRESH:
+                async with anyio.create_task_group() as checks:
+                    for dependency in self._dependencies:
+                        checks.start_soon(self._check, dependency)
+                self._looked = anyio.current_time()
+        return self._report()
+
+    def _report(self) -> HealthReport:
+        conditions = [self._conditions[dependency.name] for dependency in self._dependencies]
+        vital = {dependency.name for dependency in self._dependencies if dependency.vital}
+        if any(condition.state == "down" and condition.name in vital for condition in conditions):
+            return HealthReport("down", conditions, self._index)
+        if self._restoring():
+            return HealthReport("restoring", conditions, self._index)
+        fine = all(condition.state == "ok" for condition in conditions)
+        return HealthReport("ok" if fine else "degraded", conditions, self._index)
+
+    async def _describe(self) -> None:
+        self._index = None
+        self._index = await self._describe_index()
+
+    async def _check(self, dependency: Dependency) -> None:
+        state: State = "down"
+        reason = f"no answer within {_PATIENCE:g} s"
+        with anyio.move_on_after(_PATIENCE):
+            try:
+                await dependency.check()
+                state, reason = "ok", ""
+            except ModelLoadingError as error:
+                state, reason = "degraded", str(error)
+            except SynapseError as error:
+                reason = str(error)
+            except Exception as error:  # noqa: BLE001  # whatever a dependency raises, health must be told
+                reason = f"{type(error).__name__}: {error}"
+        before = self._conditions.get(dependency.name)
+        since = before.since if before and before.state == state else self._clock()
+        self._conditions[dependency.name] = Condition(dependency.name, state, reason, since)

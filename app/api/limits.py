@@ -1,0 +1,47 @@
+"""Refuses bodies that are larger than the route takes, before they are in memory."""
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.errors import problem
+
+JSON_BYTES = 1_000_000
+UPLOADS = "/api/documents/files"
+
+
+class BodyLimit:
+    """Counts what comes in, as a length may be absent or a lie; files may be larger than JSON."""
+
+    def __init__(self, app: ASGIApp, upload_bytes: int) -> None:
+        self._app = app
+        self._upload_bytes = upload_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection (ASGI)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._upload_bytes if scope["path"] == UPLOADS else JSON_BYTES
+        declared = Headers(scope=scope).get("content-length", "0")
+        if not declared.isdigit() or int(declared) > limit:
+            await problem(scope, 413, *_too_large(limit))(scope, receive, send)
+            return
+        taken = 0
+
+        async def receive_counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > limit:
+                raise HTTPException(413, _too_large(limit)[0])
+            return message
+
+        await self._app(scope, receive_counted, send)
+
+
+def _too_large(limit: int) -> tuple[str, str]:
+    return (
+        f"The request has more than {limit:,} bytes",
+        f"Send larger texts as files to {UPLOADS}, one by one.",
+    )

@@ -1,0 +1,110 @@
+"""Settings come from what they are given, and say which variable is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from app.domain import SynapseError
+from app.settings import Settings
+
+
+def test_nothing_given_is_a_working_development_setup() -> None:
+    """Without any variable the service runs on this machine alone."""
+    settings = Settings.load({}, None)
+
+    assert settings.environment == "development"
+    assert settings.api_host == "127.0.0.1"
+    assert settings.redis_password is None
+
+
+def test_the_environment_wins_over_the_env_file(tmp_path: Path) -> None:
+    """A variable of the process is stronger than the same one in .env; an empty one counts as absent."""
+    env_file = tmp_path / ".env"
+    env_file.write_text("REDIS_HOST=redis\nREDIS_PORT=7000\nUNKNOWN=1\nCOLLECTION=notes\n")
+
+    settings = Settings.load({"REDIS_HOST": "other", "COLLECTION": ""}, env_file)
+
+    assert (settings.redis_host, settings.redis_port, settings.collection) == ("other", 7000, "notes")
+
+
+def test_lists_and_model_servers_are_gathered() -> None:
+    """CORS_ORIGINS is split at commas; each MODEL_*_URL is a model server of that name."""
+    settings = Settings.load(
+        {
+            "CORS_ORIGINS": "http://localhost:5173, https://synapse.example/",
+            "MODEL_Q2_FAST_1_URL": "http://host.docker.internal:8080/",
+            "MODEL_BIG_URL": "http://host.docker.internal:8083",
+            "EMBEDDING_MODEL": "bge",
+        },
+        None,
+    )
+
+    assert settings.cors_origins == ("http://localhost:5173", "https://synapse.example")
+    assert settings.model_urls == {
+        "big": "http://host.docker.internal:8083",
+        "q2_fast_1": "http://host.docker.internal:8080",
+    }
+
+
+def test_a_secret_may_be_in_a_file_and_is_never_shown(tmp_path: Path) -> None:
+    """REDIS_PASSWORD_FILE is read without its last line end; repr hides the value."""
+    secret = tmp_path / "password"
+    secret.write_text("hunter 2\n")
+
+    settings = Settings.load({"REDIS_PASSWORD_FILE": str(secret)}, None)
+
+    assert settings.redis_password is not None
+    assert settings.redis_password.get_secret_value() == "hunter 2"
+    assert "hunter" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"REDIS_PORT": "many"}, "REDIS_PORT"),
+        ({"ENVIRONMENT": "staging"}, "ENVIRONMENT"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
+        ({"COLLECTION": "../etc"}, "COLLECTION"),
+        ({"CORS_ORIGINS": "*"}, "CORS_ORIGINS"),
+        ({"MODEL_BIG_URL": "localhost"}, "MODEL_BIG_URL"),
+        ({"MAX_DOCUMENT_BYTES": "0"}, "MAX_DOCUMENT_BYTES"),
+        ({"REDIS_PASSWORD_FILE": "/no/such/file"}, "REDIS_PASSWORD_FILE"),
+    ],
+)
+def test_an_error_names_the_variable(environ: dict[str, str], named: str) -> None:
+    """Whatever is wrong, the variable to change is in the sentence and in the remedy."""
+    with pytest.raises(SynapseError) as caught:
+        Settings.load(environ, None)
+
+    assert named in caught.value.what
+    assert named in caught.value.hint or "file" in caught.value.hint
+
+
+def test_a_secret_given_twice_is_refused_without_showing_it(tmp_path: Path) -> None:
+    """Two passwords cannot both be meant."""
+    (tmp_path / "password").write_text("from-file")
+    environ = {"REDIS_PASSWORD": "from-variable", "REDIS_PASSWORD_FILE": str(tmp_path / "password")}
+
+    with pytest.raises(SynapseError, match="Both REDIS_PASSWORD and REDIS_PASSWORD_FILE") as caught:
+        Settings.load(environ, None)
+
+    assert "from-" not in str(caught.value)
+
+
+def test_an_empty_secret_file_is_refused(tmp_path: Path) -> None:
+    """A secret file that was never filled must not mean "no password"."""
+    (tmp_path / "password").write_text("\n")
+
+    with pytest.raises(SynapseError, match="is empty"):
+        Settings.load({"REDIS_PASSWORD_FILE": str(tmp_path / "password")}, None)
+
+
+def test_settings_cannot_be_changed_and_read_nothing_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings(...) takes its arguments alone, whatever the process environment holds."""
+    monkeypatch.setenv("REDIS_HOST", "elsewhere")
+
+    settings = Settings()
+
+    assert settings.redis_host == "127.0.0.1"
+    with pytest.raises(ValueError, match="frozen"):
+        settings.redis_host = "other"  # type: ignore[misc]  # that it is refused is the test
