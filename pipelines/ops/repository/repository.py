@@ -84,9 +84,8 @@ class Repository:
 
     def read_file(self, entry: FileEntry, target: Path, progress: Progress | None = None) -> None:
         """Write one stored file to the new file `target`, as `restore_files` does."""
-        restoring.restore_files(
-            self.store, [entry.model_copy(update={"path": target.name})], target.parent, progress
-        )
+        wanted = [restoring.Wanted(target.name, entry)]
+        restoring.restore_files(self.store, wanted, target.parent, progress)
 
     def restore_files(
         self, entries: Sequence[FileEntry], folder: Path, progress: Progress | None = None
@@ -96,7 +95,8 @@ class Repository:
         `DamagedError` names the object and the file. After an error the folder holds whole files only, but
         not all of them: it is the caller's to remove.
         """
-        restoring.restore_files(self.store, entries, folder, progress)
+        wanted = [restoring.Wanted(entry.path, entry) for entry in entries]
+        restoring.restore_files(self.store, wanted, folder, progress)
 
     def check_present(self, point: RestorePoint) -> list[str]:
         """Return every problem that can be seen without reading objects (level 1)."""

@@ -18,6 +18,14 @@ from pipelines.ops.repository.store import ObjectStore
 Progress = Callable[[int], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A stored file and the path below the target folder where it is wanted."""
+
+    path: str
+    entry: FileEntry
+
+
 @dataclass(slots=True)
 class _Place:
     """A file while it is written."""
@@ -42,38 +50,37 @@ class _Place:
 
 
 def restore_files(
-    store: ObjectStore, entries: Sequence[FileEntry], folder: Path, progress: Progress | None = None
+    store: ObjectStore, files: Sequence[Wanted], folder: Path, progress: Progress | None = None
 ) -> None:
-    """Write the entries below a folder; see `Repository.restore_files`."""
-    _check_paths(entries)
-    chunks = in_order(
-        lambda piece: _fetch(store, *piece), ((entry, one) for entry in entries for one in entry.objects)
-    )
+    """Write the files below a folder; see `Repository.restore_files`."""
+    paths = [file.path for file in files]
+    _check_paths(paths)
+    pieces = ((file.entry, one) for file in files for one in file.entry.objects)
+    chunks = in_order(lambda piece: _fetch(store, *piece), pieces)
     try:
         with closing(chunks), beneath.opened_folder(folder, create=True):
             # The disk syncs files that are done while the next are written.
-            for _ in in_order(
-                lambda path: _sync_file(folder, path), _files(store, entries, folder, chunks, progress)
-            ):
+            written = _write(store, files, folder, chunks, progress)
+            for _ in in_order(lambda path: _sync_file(folder, path), written):
                 pass
-        _sync_folders(entries, folder)
+        _sync_folders(paths, folder)
     except OSError as error:
         raise _sentence(error, folder) from error
 
 
-def _files(
+def _write(
     store: ObjectStore,
-    entries: Iterable[FileEntry],
+    files: Iterable[Wanted],
     folder: Path,
     chunks: Iterator[bytes],
     progress: Progress | None,
 ) -> Iterator[str]:
-    for entry in entries:
-        *parents, name = entry.path.split("/")
+    for wanted in files:
+        *parents, name = wanted.path.split("/")
         with beneath.opened_folder(folder, parents, create=True) as home:
             file = beneath.open_new(home, name)
             try:
-                _fill(_Place(entry, file), chunks, store.place, progress)
+                _fill(_Place(wanted.entry, file), chunks, store.place, progress)
             except BaseException:
                 # A file that is not whole must not be taken for one.
                 with suppress(OSError):
@@ -81,7 +88,7 @@ def _files(
                 raise
             finally:
                 os.close(file)
-        yield entry.path
+        yield wanted.path
 
 
 def _fill(place: _Place, chunks: Iterator[bytes], store: str, progress: Progress | None) -> None:
@@ -110,14 +117,13 @@ def _sync_file(folder: Path, path: str) -> None:
             os.close(file)
 
 
-def _sync_folders(entries: Iterable[FileEntry], folder: Path) -> None:
-    inner = {parent.parts for entry in entries for parent in PurePosixPath(entry.path).parents}
+def _sync_folders(paths: Iterable[str], folder: Path) -> None:
+    inner = {parent.parts for path in paths for parent in PurePosixPath(path).parents}
     for parts in sorted(inner, key=len, reverse=True):
         beneath.sync_folder(folder, parts)
 
 
-def _check_paths(entries: Iterable[FileEntry]) -> None:
-    paths = [entry.path for entry in entries]
+def _check_paths(paths: Sequence[str]) -> None:
     for path in paths:
         problem = path_problem(path)
         if problem:
