@@ -49,6 +49,11 @@ class Events:
     def __init__(self) -> None:
         self._listeners: set[Listener] = set()
 
+    @property
+    def listeners(self) -> int:
+        """How many listen now."""
+        return len(self._listeners)
+
     def publish(self, happening: Happening) -> None:
         """Offer an event to everybody; never waits."""
         for listener in tuple(self._listeners):

@@ -65,12 +65,13 @@ class Health:
         self._looked = float("-inf")
 
     async def look(self) -> HealthReport:
-        """Return how everything is; a look of the last second is not repeated."""
+        """Return how everything is; all but the index are not asked again within a second."""
         async with self._looking:
-            if anyio.current_time() - self._looked > _FRESH:
-                async with anyio.create_task_group() as checks:
-                    for dependency in self._dependencies:
-                        checks.start_soon(self._check, dependency)
+            fresh = anyio.current_time() - self._looked < _FRESH
+            async with anyio.create_task_group() as checks:
+                for dependency in self._dependencies[:1] if fresh else self._dependencies:
+                    checks.start_soon(self._check, dependency)
+            if not fresh:
                 self._looked = anyio.current_time()
         return self._report()
 
