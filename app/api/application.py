@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+import structlog
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
@@ -15,8 +16,10 @@ from app.api.metrics import Metrics
 from app.api.requests import HEADER, RequestContext
 from app.api.schemas import ProblemReply
 from app.api.services import Services
+from app.domain import SynapseError
 
 _FILES_PER_UPLOAD = 4
+_log = structlog.get_logger(__name__)
 
 
 def build_app(
@@ -29,9 +32,13 @@ def build_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services() as services:
-            app.state.services = services
-            yield
+        try:
+            async with open_services() as services:
+                app.state.services = services
+                yield
+        except SynapseError as error:
+            _log.critical("cannot start", what=error.what, hint=error.hint)
+            raise
 
     app = FastAPI(
         title="Synapse",

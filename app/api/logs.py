@@ -15,6 +15,8 @@ def configure_logs(level: str, stream: TextIO = sys.stderr) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
+        # Several workers write to one log.
+        structlog.processors.CallsiteParameterAdder({structlog.processors.CallsiteParameter.PROCESS}),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]

@@ -19,6 +19,7 @@ from app.main import assemble, following
 from app.settings import Settings
 from app.stores.index.in_memory import InMemoryDocumentIndex
 from app.stores.index.layout import restore_marker
+from app.stores.index.port import DocumentIndex
 from app.stores.memory.in_memory import InMemoryMemory
 from app.stores.memory.port import Memory
 from tests.app.doubles import Clock, ModelServer, WordEmbedder
@@ -58,6 +59,7 @@ class Running:
 async def served(
     data: Path,
     *,
+    index: DocumentIndex | None = None,
     memory: Memory | None = None,
     embedder: Embedder | None = None,
     models: Sequence[ModelServer] = (),
@@ -69,7 +71,7 @@ async def served(
     async with httpx.AsyncClient(trust_env=False) as outside:
         services = assemble(
             given,
-            index=InMemoryDocumentIndex(embedder.model),
+            index=index or InMemoryDocumentIndex(embedder.model),
             memory=memory or InMemoryMemory(),
             embedder=embedder,
             models=ModelRouter([ChatServer(server.mode, server.url, outside) for server in models]),

