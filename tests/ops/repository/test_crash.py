@@ -31,7 +31,8 @@ old = random.Random(1).randbytes(400_000)
 print("ready", flush=True)
 while True:
     now = datetime.now(UTC)
-    contents = {"old": old, "new": fresh.randbytes(300_000), "small": fresh.randbytes(9), "empty": b""}
+    contents = {"old": old, "new": fresh.randbytes(300_000), "empty": b""}
+    contents |= {f"small/{number}": fresh.randbytes(999) for number in range(40)}
     files = repository.store_files((name, io.BytesIO(data)) for name, data in contents.items()).files
     faiss = FaissSource(way="folder", files=files)
     point = RestorePoint(host="h", software={}, started=now, finished=now, faiss=faiss)
