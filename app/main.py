@@ -72,17 +72,7 @@ def assemble(
     restoring = restore_marker(settings.data_dir).exists
     search = Search(index, embedder, threads)
     events = Events()
-    health = Health(
-        [
-            Dependency("redis", memory.ping, vital=True),
-            # A thread each, so that a pool full of work does not look like a failure.
-            Dependency("embedder", partial(Threads(1).glance, embedder.check), vital=True),
-            *(Dependency(server.name, server.check, vital=False) for server in models.servers),
-        ],
-        partial(Threads(1).glance, index.describe),
-        restoring=restoring,
-        clock=clock,
-    )
+    health = _health(index, memory, embedder, models, restoring=restoring, clock=clock)
     return Services(
         collection=settings.collection,
         index=index,
@@ -114,6 +104,25 @@ async def following(services: Services) -> AsyncIterator[Services]:
         tasks.start_soon(services.follower.run)
         yield services
         tasks.cancel_scope.cancel()
+
+
+def _health(
+    index: DocumentIndex,
+    memory: Memory,
+    embedder: Embedder,
+    models: ModelRouter,
+    *,
+    restoring: Callable[[], bool],
+    clock: Callable[[], datetime],
+) -> Health:
+    dependencies = [
+        Dependency("redis", memory.ping, vital=True),
+        # A thread of its own, so that a pool full of work does not look like a failure.
+        Dependency("embedder", partial(Threads(1).glance, embedder.check), vital=True),
+        *(Dependency(server.name, server.check, vital=False) for server in models.servers),
+    ]
+    describe = partial(Threads(1).glance, index.describe)
+    return Health(dependencies, describe, restoring=restoring, clock=clock)
 
 
 @asynccontextmanager

@@ -12,8 +12,6 @@ from app.inference.errors import ModelLoadingError
 from app.stores.index.port import IndexDescription
 
 State = Literal["ok", "degraded", "down"]
-_PATIENCE = 4.0
-_FRESH = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,10 @@ class HealthReport:
 
 
 class Health:
-    """Asks every dependency at the same time, and remembers what it was like before."""
+    """Asks every dependency at the same time, and remembers what it was like before.
+
+    One that has not answered after `patience` seconds is down; an answer is good for `fresh` seconds.
+    """
 
     def __init__(
         self,
@@ -54,20 +55,24 @@ class Health:
         *,
         restoring: Callable[[], bool],
         clock: Callable[[], datetime],
+        patience: float = 4.0,
+        fresh: float = 1.0,
     ) -> None:
         self._dependencies = [Dependency("index", self._describe, vital=True), *dependencies]
         self._describe_index = describe
         self._restoring = restoring
         self._clock = clock
+        self._patience = patience
+        self._fresh = fresh
         self._conditions: dict[str, Condition] = {}
         self._index: IndexDescription | None = None
         self._looking = anyio.Lock()
         self._looked = float("-inf")
 
     async def look(self) -> HealthReport:
-        """Return how everything is; all but the index are not asked again within a second."""
+        """Return how everything is; all but the index are not asked again while it is fresh."""
         async with self._looking:
-            fresh = anyio.current_time() - self._looked < _FRESH
+            fresh = anyio.current_time() - self._looked < self._fresh
             async with anyio.create_task_group() as checks:
                 for dependency in self._dependencies[:1] if fresh else self._dependencies:
                     checks.start_soon(self._check, dependency)
@@ -91,8 +96,8 @@ class Health:
 
     async def _check(self, dependency: Dependency) -> None:
         state: State = "down"
-        reason = f"no answer within {_PATIENCE:g} s"
-        with anyio.move_on_after(_PATIENCE):
+        reason = f"no answer within {self._patience:g} s"
+        with anyio.move_on_after(self._patience):
             try:
                 await dependency.check()
                 state, reason = "ok", ""

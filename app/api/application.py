@@ -55,6 +55,14 @@ def build_app(
         app.include_router(router)
     app.include_router(events_router(cors_origins))
     add_error_handlers(app)
+    _add_middleware(app, metrics, cors_origins, max_document_bytes)
+    return app
+
+
+def _add_middleware(
+    app: FastAPI, metrics: Metrics, cors_origins: Sequence[str], max_document_bytes: int
+) -> None:
+    """Wrap the application; the last one added is the outermost."""
     app.add_middleware(BodyLimit, upload_bytes=JSON_BYTES + _FILES_PER_UPLOAD * max_document_bytes)
     app.add_middleware(RequestContext, metrics=metrics)
     app.add_middleware(
@@ -64,4 +72,3 @@ def build_app(
         allow_headers=["Content-Type", "Authorization", HEADER],
         expose_headers=[HEADER, "Retry-After"],
     )
-    return app

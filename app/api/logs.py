@@ -38,6 +38,10 @@ def configure_logs(level: str, stream: TextIO = sys.stderr) -> None:
     )
     logging.root.handlers = [handler]
     logging.root.setLevel(level)
+    _quieten()
+
+
+def _quieten() -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zlib import crc32
 
+import anyio
 import numpy as np
 import uvicorn
 from starlette.applications import Starlette
@@ -98,7 +99,7 @@ class DeadMemory:
 class ModelServer:
     """A server like llama.cpp's; `mode` says how it behaves, `asked` keeps what it was asked.
 
-    Modes: ok, loading, overflow, silent (ends at once), dies (after two pieces), error, empty,
+    Modes: ok, loading, overflow, silent (ends at once), dies (after two pieces), error, empty, endless,
     and for embeddings: shape, count, html, wider (after the first request).
     """
 
@@ -107,6 +108,7 @@ class ModelServer:
     dimension: int = 8
     asked: list[dict[str, object]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    left: threading.Event = field(default_factory=threading.Event)
 
     def app(self) -> Starlette:
         return Starlette(
@@ -136,6 +138,13 @@ class ModelServer:
         return StreamingResponse(self._pieces(), media_type="text/event-stream")
 
     async def _pieces(self) -> AsyncIterator[str]:
+        if self.mode == "endless":
+            try:
+                while True:
+                    yield _chunk({"content": "and "}, None)
+                    await anyio.sleep(0.01)
+            finally:
+                self.left.set()
         words = {"silent": [], "empty": []}.get(self.mode, ["The parrot", " is", " blue [1]."])
         for number, word in enumerate(words):
             if self.mode == "dies" and number == 2:

@@ -3,13 +3,15 @@
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
+from app.answering.ingest import Submission
 from app.answering.recall import WITHOUT_MEMORY
 from app.answering.writer import NO_MODEL
 from app.stores.memory.in_memory import InMemoryMemory
-from tests.app.doubles import DeadMemory, WordEmbedder, model_serving
-from tests.app.running import Running, running
+from tests.app.doubles import DeadMemory, WordEmbedder, model_serving, serving
+from tests.app.running import Running, running, served
 
 pytestmark = pytest.mark.anyio
 
@@ -204,3 +206,18 @@ async def test_what_fails_before_a_stream_is_an_ordinary_error(tmp_path: Path) -
 
     assert response.status_code == 503
     assert response.json()["error"]["what"] == "The embedder is broken."
+
+
+async def test_a_reader_that_leaves_frees_the_model_server(tmp_path: Path) -> None:
+    """When a stream is closed half-way, the model server is not kept busy, and nothing is kept."""
+    memory = InMemoryMemory()
+    with model_serving("endless") as server:
+        async with served(tmp_path, memory=memory, models=[server]) as (app, services):
+            await services.ingest.add([Submission("Parrots", "A parrot is a bird.")])
+            with serving(app) as url:
+                body = {"question": "What is a parrot?", "session_id": "s1"}
+                with httpx.stream("POST", f"{url}/api/query/stream", json=body) as stream:
+                    lines = stream.iter_lines()
+                    assert any(line == "event: delta" for line in lines)
+                assert server.left.wait(10)
+    assert (memory._answers, memory._turns) == ({}, {})

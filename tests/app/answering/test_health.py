@@ -1,0 +1,62 @@
+"""Health: every part at the same time, with a reason and since when; a hung part is found out."""
+
+import anyio
+import pytest
+
+from app.answering.health import Dependency, Health
+from app.domain import EmbeddingModel, Generation, StoreUnavailableError
+from app.stores.index.port import IndexDescription
+from tests.app.doubles import Clock
+
+pytestmark = pytest.mark.anyio
+_INDEX = IndexDescription(
+    "Flat", "inner product", EmbeddingModel("m", 2, normalised=True), 1, 2, Generation("e", 3)
+)
+
+
+class Part:
+    """A part that is as `error` says; None is well."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+    async def check(self) -> None:
+        """Fail as it was set to."""
+        if self.error:
+            raise self.error
+
+
+async def _describe() -> IndexDescription:
+    return _INDEX
+
+
+def _health(dependency: Dependency) -> Health:
+    return Health([dependency], _describe, restoring=bool, clock=Clock(), patience=0.05, fresh=0)
+
+
+async def test_since_is_when_the_state_began() -> None:
+    """It stays while the state stays, whatever the reason, and moves when the state changes."""
+    part = Part(StoreUnavailableError("Gone.", "Start it."))
+    health = _health(Dependency("redis", part.check, vital=True))
+
+    first = (await health.look()).conditions[1]
+    part.error = ValueError("bug")
+    second = (await health.look()).conditions[1]
+    part.error = None
+    third = (await health.look()).conditions[1]
+
+    assert (first.state, first.reason) == ("down", "Gone. Start it.")
+    assert (second.state, second.reason) == ("down", "ValueError: bug")
+    assert first.since == second.since < third.since
+    assert (third.state, third.reason) == ("ok", "")
+
+
+async def test_a_part_that_hangs_is_down() -> None:
+    """Health answers all the same, and says how long it waited."""
+    health = _health(Dependency("hung", anyio.sleep_forever, vital=False))
+
+    report = await health.look()
+
+    assert report.state == "degraded"
+    assert report.conditions[1].reason == "no answer within 0.05 s"
+    assert report.index == _INDEX
