@@ -52,12 +52,14 @@ class FaissDocumentIndex:
         model: EmbeddingModel,
         *,
         merge_at: int = MERGE_AT,
+        merge_behind: bool = True,
         clock: Callable[[], datetime] = _now,
     ) -> None:
         self._data_dir = data_dir
         self._collection = CollectionFolder(indexes_root(data_dir), collection)
         self._model = model
         self._merge_at = merge_at
+        self._merges_behind = merge_behind
         self._clock = clock
         self._epoch: Epoch | None = None
         self._closed = False
@@ -73,13 +75,16 @@ class FaissDocumentIndex:
         model: EmbeddingModel,
         *,
         merge_at: int = MERGE_AT,
+        merge_behind: bool = True,
         clock: Callable[[], datetime] = _now,
     ) -> Self:
         """Open a collection, making it when there is none; its vectors are in memory when this returns.
 
+        When `merge_at` passages are not in the index file yet it is written anew: with `merge_behind` by a
+        thread of this object, else when somebody calls `maybe_merge`.
         Raises ModelMismatchError, StoreUnavailableError, and ValueError on a name that is none.
         """
-        index = cls(data_dir, collection, model, merge_at=merge_at, clock=clock)
+        index = cls(data_dir, collection, model, merge_at=merge_at, merge_behind=merge_behind, clock=clock)
         try:
             create_if_missing(data_dir, index._collection, model)
             index._current().view()
@@ -137,7 +142,6 @@ class FaissDocumentIndex:
     def maybe_merge(self, *, step: Step = unobserved) -> bool:
         """Fold the tail into the index file when it is long; True when this call did it.
 
-        It runs by itself in the background after an `add`; only tests and tools need to call it.
         Raises StoreUnavailableError, after which everything is as before.
         """
         return self._read(lambda epoch: merge(epoch, self._collection, merge_at=self._merge_at, step=step))
@@ -196,8 +200,9 @@ class FaissDocumentIndex:
 
     def _merge_behind(self) -> None:
         with self._swapping:
-            idle = self._merging is None or self._merging.done()
-            if idle and not self._closed:
+            # One that runs may have looked before the last add; one that waits will see it.
+            waiting = self._merging and not (self._merging.running() or self._merging.done())
+            if self._merges_behind and not waiting and not self._closed:
                 self._merging = self._merger.submit(self._merge_and_say)
 
     def _merge_and_say(self) -> None:
