@@ -15,6 +15,9 @@ from redis.exceptions import (
 from app.domain import StoreUnavailableError
 from app.stores.memory.address import RedisAddress
 
+_NOT_LET_IN = "unauthenticated"
+"""What Redis says to a long command without a password: a protocol error, not NOAUTH."""
+
 _MEANINGS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
     (
         (AuthenticationError, AuthorizationError),
@@ -43,6 +46,8 @@ _MEANINGS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
 
 def unavailable(address: RedisAddress, error: Exception) -> StoreUnavailableError:
     """Say what failed on which server and what to do."""
+    if _NOT_LET_IN in str(error):
+        error = AuthenticationError(str(error))
     for kinds, what, hint in _MEANINGS:
         if isinstance(error, kinds):
             return StoreUnavailableError(f"Redis at {address} {what}.", hint)
