@@ -1,0 +1,99 @@
+"""Take a restore point: cut Redis, then snapshot the documents, store both, publish, prove."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pipelines.ops.capture.documents import CapturedFaiss
+from pipelines.ops.capture.redis_wire import CapturedRedis
+from pipelines.ops.context import Context, software
+from pipelines.ops.errors import NothingError
+from pipelines.ops.model import FileEntry, Proof, RestorePoint
+from pipelines.ops.proof.proving import prove
+from pipelines.ops.reporting import Timing
+from pipelines.ops.repository import Figures, PointRef
+
+Label = Literal["backup", "safety", "import"]
+CaptureRedis = Callable[[Path], CapturedRedis]
+"""Captures into a spool folder and cuts."""
+CaptureFaiss = Callable[[Path], CapturedFaiss | None]
+"""Captures into a spool folder; None when there is nothing to save."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupReport:
+    """What a backup made: the point, its manifest, what storing took, its proof, the time of each step."""
+
+    ref: PointRef
+    point: RestorePoint
+    figures: Figures
+    proof: Proof | None
+    timings: tuple[Timing, ...]
+
+
+def take_backup(
+    work: Context,
+    *,
+    redis: CaptureRedis | None,
+    faiss: CaptureFaiss | None,
+    label: Label = "backup",
+    proven: bool = True,
+) -> BackupReport:
+    """Capture the given sources into one restore point, and prove it unless told not to.
+
+    Redis is cut first and the documents are snapshotted after, so that no Redis entry of the point names a
+    document that is missing from it. Nothing is visible in the repository before everything is stored.
+    """
+    started = work.now()
+    with work.spool("backup") as spool:
+        cut = redis(spool / "redis") if redis else None
+        documents = faiss(spool / "faiss") if faiss else None
+        if cut is None and documents is None:
+            raise NothingError(
+                "There is nothing to back up: no Redis was asked for and there are no documents.",
+                "Set DATA_DIR to the folder of the data, or leave out --only.",
+            )
+        ref, point, figures = store(work, cut, documents, started=started, label=label)
+    proof = prove(work, ref, 3) if proven else None
+    return BackupReport(ref, point, figures, proof, tuple(work.watch.timings))
+
+
+def store(
+    work: Context,
+    cut: CapturedRedis | None,
+    documents: CapturedFaiss | None,
+    *,
+    started: datetime,
+    label: Label,
+) -> tuple[PointRef, RestorePoint, Figures]:
+    """Store captured files and publish their restore point."""
+    figures = Figures()
+    redis_source = faiss_source = None
+    if cut is not None:
+        files, taken = _stored(work, "Redis", cut.files)
+        redis_source, figures = cut.source(files), figures + taken
+    if documents is not None:
+        files, taken = _stored(work, "the indexes", documents.files)
+        faiss_source, figures = documents.source(files), figures + taken
+    point = RestorePoint(
+        label=label,
+        host=work.host,
+        software=software(),
+        started=started,
+        finished=work.now(),
+        redis=redis_source,
+        faiss=faiss_source,
+    )
+    with work.watch.step("Publish the restore point"):
+        return work.repository.publish(point), point, figures
+
+
+def _stored(
+    work: Context, name: str, files: Sequence[tuple[str, Path]]
+) -> tuple[tuple[FileEntry, ...], Figures]:
+    size = sum(path.stat().st_size for _, path in files)
+    with work.watch.step(f"Store {name}", total=size) as advance:
+        stored = work.repository.store_files(files, advance)
+    return stored.files, stored.figures

@@ -1,0 +1,1 @@
+"""Restore: plan, preflight, safety point, swap, compare, and finish or undo what a crash left."""

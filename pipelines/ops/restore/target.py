@@ -1,0 +1,89 @@
+"""What a running Redis says of itself before it is made to swap its data, and what speaks against it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import redis
+
+from pipelines.ops.model import RedisSource
+from pipelines.ops.redis.facts import ServerVersion, server_version
+
+_SWAPPED = ("masterauth", "masteruser", "repl-diskless-load", "replica-read-only", "tls-replication")
+_HEADROOM = 1.25
+"""A swap holds old and new data at once and then rewrites the AOF; measured peaks lie below this factor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Facts of a running Redis that decide whether it can take a restore point."""
+
+    version: ServerVersion
+    role: str
+    cluster: bool
+    watched: bool
+    replicas: int
+    databases: int
+    keys: int
+    used: int
+    maxmemory: int
+    system_memory: int
+    aof: bool
+    configuration: dict[str, str]
+
+
+def inspect(client: redis.Redis) -> Target:
+    """Read the facts from a running server; the user needs INFO, CONFIG GET and CLIENT LIST."""
+    info = client.info("everything")
+    settings = {name: value or "" for name, value in client.config_get("*").items()}
+    return Target(
+        version=server_version(client),
+        role=str(info["role"]),
+        cluster=bool(info.get("cluster_enabled")),
+        watched=any(str(peer["name"]).startswith("sentinel-") for peer in client.client_list()),
+        replicas=int(info["connected_slaves"]),
+        databases=int(settings["databases"]),
+        keys=sum(counts["keys"] for name, counts in info.items() if _is_database(name)),
+        used=int(info["used_memory"]),
+        maxmemory=int(settings["maxmemory"]),
+        system_memory=int(info.get("total_system_memory", 0)),
+        aof=bool(info["aof_enabled"]),
+        configuration={name: settings[name] for name in _SWAPPED if name in settings},
+    )
+
+
+def objections(target: Target, source: RedisSource) -> Iterator[tuple[str, str]]:
+    """Yield what speaks against a swap before the point is booted: (what, hint) pairs."""
+    if target.cluster:
+        yield "The target is a Redis Cluster node.", "Restore into a folder and load the nodes from it."
+    if target.role != "master":
+        yield f"The target is a {target.role}.", "Name its master with REDIS_HOST."
+    if target.watched:
+        yield (
+            "The target is watched by Sentinel, which would fail over.",
+            "Remove it from Sentinel for the restore.",
+        )
+    needed = max((int(name) for name in source.databases or {}), default=0) + 1
+    if needed > target.databases:
+        yield (
+            f"The point uses {needed} databases, the target has {target.databases}.",
+            f"Set `databases {needed}` there and restart it.",
+        )
+
+
+def memory_objections(target: Target, point_bytes: int) -> Iterator[tuple[str, str]]:
+    """Yield what speaks against a swap once the point's memory in a scratch server is known, in bytes."""
+    if target.maxmemory and point_bytes > target.maxmemory:
+        yield (
+            f"The point needs {point_bytes} bytes, more than the target's maxmemory of {target.maxmemory}.",
+            "Raise maxmemory, or keys would be evicted without a word.",
+        )
+    peak = int((target.used + point_bytes) * _HEADROOM)
+    if target.system_memory and peak > target.system_memory:
+        yield (
+            f"Old and new data together need about {peak} bytes, its machine has {target.system_memory}.",
+            "Stop the target and restore into its empty folder.",
+        )
+
+
+def _is_database(name: str) -> bool:
+    return name.startswith("db") and name[2:].isdigit()

@@ -1,0 +1,96 @@
+"""The settings of `synapse`: the service's own, and where backups, scratch servers and programs are."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+from pydantic import SecretStr
+
+from app.settings import Settings
+from app.stores.memory.address import RedisAddress
+from pipelines.ops.errors import UsageError
+
+PASSWORD_FILE = "redis_password"  # noqa: S105  # the name of a file
+
+
+@dataclass(frozen=True, slots=True)
+class OpsSettings:
+    """Everything that the commands need to know; `service` is what the backend runs with.
+
+    `repository` is SYNAPSE_REPOSITORY, `scratch` SYNAPSE_SCRATCH_DIR, `server` SYNAPSE_REDIS_SERVER,
+    `scratch_address` SYNAPSE_SCRATCH_ADDRESS (where a target on another machine reaches a scratch server).
+    """
+
+    service: Settings
+    repository: Path
+    scratch: Path
+    server: Path | None
+    scratch_address: str | None
+
+    @property
+    def redis(self) -> RedisAddress:
+        """Where the stack's Redis is and how to log in."""
+        service = self.service
+        return RedisAddress(
+            host=service.redis_host,
+            port=service.redis_port,
+            username=service.redis_username,
+            password=service.redis_password.get_secret_value() if service.redis_password else None,
+            tls=service.redis_tls,
+            tls_ca=service.redis_tls_ca,
+            db=0,
+        )
+
+    @property
+    def backend_url(self) -> str:
+        """Where the backend answers."""
+        return f"http://{self.service.api_host}:{self.service.api_port}"
+
+    @property
+    def redis_folder(self) -> Path:
+        """The data folder of the Redis server that `synapse up` runs."""
+        return self.service.data_dir / "redis"
+
+    @property
+    def password_file(self) -> Path:
+        """Where `synapse up` keeps the password that it made when none was set."""
+        return self.service.data_dir / PASSWORD_FILE
+
+
+def load(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> OpsSettings:
+    """Read every setting. Raises SynapseError that names the variable."""
+    service = _with_own_password(Settings.load(environ, env_file))
+    given = {name: value for name, value in dotenv_values(env_file).items() if value} if env_file else {}
+    given |= {name: value for name, value in environ.items() if value}
+    server = given.get("SYNAPSE_REDIS_SERVER")
+    return OpsSettings(
+        service=service,
+        repository=_folder("SYNAPSE_REPOSITORY", given.get("SYNAPSE_REPOSITORY") or "backups"),
+        scratch=_folder("SYNAPSE_SCRATCH_DIR", given.get("SYNAPSE_SCRATCH_DIR") or tempfile.gettempdir()),
+        server=Path(server) if server else None,
+        scratch_address=given.get("SYNAPSE_SCRATCH_ADDRESS"),
+    )
+
+
+def _with_own_password(service: Settings) -> Settings:
+    """Use the password that `synapse up` made, when none is set."""
+    kept = service.data_dir / PASSWORD_FILE
+    if service.redis_password is not None or not kept.exists():
+        return service
+    try:
+        password = kept.read_text().strip()
+    except OSError as error:
+        raise UsageError(
+            f"{kept} cannot be read ({error.strerror}).", "Run as its owner, or set REDIS_PASSWORD_FILE."
+        ) from error
+    return service.model_copy(update={"redis_password": SecretStr(password)})
+
+
+def _folder(name: str, value: str) -> Path:
+    if "://" in value:
+        raise UsageError(
+            f"{name}={value} is no folder.", "Name a local folder; S3 comes with a later version."
+        )
+    return Path(value).expanduser()
