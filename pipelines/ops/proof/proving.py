@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.ops.capture.faiss_proof import prove_faiss
+from pipelines.ops.confine import hand_over
 from pipelines.ops.context import Context, software
 from pipelines.ops.errors import DamagedError
 from pipelines.ops.model import FaissSource, Proof, RedisDigest, RedisSource, RestorePoint, SourceProof
@@ -117,6 +118,7 @@ def _of_faiss(work: Context, source: FaissSource, folder: Path) -> SourceProof:
     with _problems_into(finding):
         began = work.watch.clock()
         fetch(work, source, folder)
+        hand_over(folder)
         with work.watch.step("Load the indexes and ask the canaries"):
             result = prove_faiss(folder, source)
         finding.facts[FACT_RESTORE] = round(work.watch.clock() - began, 3)

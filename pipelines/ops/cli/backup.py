@@ -1,0 +1,107 @@
+"""`synapse backup`: take a restore point and prove it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.stores.index.layout import indexes_root
+from pipelines.ops.backup import BackupReport, CaptureFaiss, CaptureRedis, take_backup
+from pipelines.ops.capture.documents import CapturedFaiss, capture_collections
+from pipelines.ops.capture.redis_wire import CapturedRedis, capture_redis
+from pipelines.ops.cli.console import Output, guarded
+from pipelines.ops.cli.options import Json, Only, Source
+from pipelines.ops.cli.wiring import context
+from pipelines.ops.cli.words import seconds, size
+from pipelines.ops.context import Context
+from pipelines.ops.errors import DamagedError
+
+EPILOG = """
+Examples:  synapse backup  |  synapse backup --only redis --json  |  synapse backup --no-verify
+"""
+
+
+def backup(
+    only: Only = None,
+    *,
+    verify: Annotated[bool, typer.Option(help="Boot and query the new point.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Take a restore point of Redis and the documents while both are in use, and prove it."""
+    with guarded(json=as_json) as output:
+        work = context(output, create=True)
+        report = take_backup(
+            work,
+            redis=redis_capture(work) if only is not Source.FAISS else None,
+            faiss=faiss_capture(work) if only is not Source.REDIS else None,
+            proven=verify,
+        )
+        output.result(as_data(report), as_text(report))
+        _fail_if_unproven(output, report)
+
+
+def redis_capture(work: Context) -> CaptureRedis:
+    """Capture the stack's Redis over the wire."""
+
+    def capture(spool: Path) -> CapturedRedis:
+        with work.watch.step("Copy Redis") as advance:
+            return capture_redis(work.settings.redis, spool, progress=advance)
+
+    return capture
+
+
+def faiss_capture(work: Context) -> CaptureFaiss:
+    """Capture the stack's collections."""
+
+    def capture(spool: Path) -> CapturedFaiss | None:
+        with work.watch.step("Snapshot the documents and indexes") as advance:
+            return capture_collections(indexes_root(work.data_dir), spool, progress=advance)
+
+    return capture
+
+
+def as_data(report: BackupReport) -> dict[str, object]:
+    """Describe a backup for programs."""
+    return {
+        "point": report.ref.id,
+        "label": report.point.label,
+        "started": report.point.started.isoformat(),
+        "finished": report.point.finished.isoformat(),
+        "sources": list(report.ref.sources),
+        "size": report.ref.size,
+        "bytes_new": report.figures.bytes_new,
+        "objects_new": report.figures.objects_new,
+        "objects_reused": report.figures.objects_reused,
+        "proof": report.proof.model_dump(mode="json") if report.proof else None,
+        "steps": {timing.step: timing.seconds for timing in report.timings},
+    }
+
+
+def as_text(report: BackupReport) -> str:
+    """Describe a backup for people."""
+    lines = [
+        f"Restore point {report.ref.short}: {size(report.ref.size)}, {size(report.figures.bytes_new)} new."
+    ]
+    if report.point.redis and report.point.redis.databases is not None:
+        keys = sum(count.keys for count in report.point.redis.databases.values())
+        lines.append(f"Redis: {keys} keys of {report.point.redis.server} {report.point.redis.version}.")
+    if report.point.faiss:
+        documents = sum(facts.documents for facts in report.point.faiss.collections)
+        lines.append(f"Documents: {documents} in {len(report.point.faiss.collections)} collections.")
+    if report.proof is None:
+        lines.append("Unproven: `synapse verify` boots and queries it.")
+    elif report.proof.good:
+        lines.append(f"Proven: booted and queried in {seconds(report.proof.seconds)}.")
+    return "\n".join(lines)
+
+
+def _fail_if_unproven(output: Output, report: BackupReport) -> None:
+    if report.proof is None or report.proof.good:
+        return
+    problems = [*report.proof.problems, *(text for one in report.proof.sources for text in one.problems)]
+    for problem in problems:
+        output.errors.print(f"  {problem}", markup=False, highlight=False)
+    raise DamagedError(
+        f"The new restore point {report.ref.short} failed its proof: {problems[0]}.",
+        "Do not rely on it; look at what it says, and run the backup again.",
+    )

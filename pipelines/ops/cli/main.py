@@ -1,0 +1,47 @@
+"""The command `synapse` and its subcommands."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from pipelines.ops.cli.backup import backup
+from pipelines.ops.cli.points import points
+from pipelines.ops.cli.restore import restore
+from pipelines.ops.cli.verify import verify
+
+EXIT_CODES = """
+Exit codes: 0 done, 1 failed, 2 usage, 3 nothing to do or not found, 4 damaged data, 5 cannot reach,
+6 refused by a safety check, 7 no Dagger engine.
+"""
+app = typer.Typer(
+    name="synapse",
+    help="Run Synapse, and save, prove and restore what it holds.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog="Examples:  synapse backup  |  synapse backup --only redis --json")(backup)
+app.add_typer(points, name="points")
+app.command(
+    epilog="Examples:  synapse restore latest --dry-run  |  synapse restore latest --yes"
+    "  |  synapse restore 3f2a --into /tmp/look"
+)(restore)
+app.command(epilog="Examples:  synapse verify  |  synapse verify --all --level 2 --json")(verify)
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    *,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Run Synapse, and save, prove and restore what it holds."""
+    if show_version:
+        typer.echo(version("synapse"))
+        raise typer.Exit
+
+
+def run() -> None:
+    """Run the command line; the exit code is the one of the table."""
+    app()

@@ -1,0 +1,34 @@
+"""Make what the flows need from the settings: the one place where the parts of operations meet."""
+
+import os
+import time
+
+from pipelines.ops.cli.console import Output
+from pipelines.ops.context import Context
+from pipelines.ops.redis.boot import Scratch
+from pipelines.ops.redis.programs import installed_programs
+from pipelines.ops.reporting import Stopwatch
+from pipelines.ops.repository import FolderStore, Repository
+from pipelines.ops.restore.recover import recover
+from pipelines.ops.settings import OpsSettings, load
+
+
+def settings_here() -> OpsSettings:
+    """Read the settings of this process."""
+    return load(os.environ)
+
+
+def context(output: Output, *, create: bool = False, settings: OpsSettings | None = None) -> Context:
+    """Open the repository (with `create`, make it when there is none) and end an interrupted restore."""
+    settings = settings or settings_here()
+    store = FolderStore(settings.repository)
+    work = Context(
+        settings=settings,
+        repository=Repository.open_or_create(store) if create else Repository.open(store),
+        scratch=Scratch(installed_programs(settings.server), settings.scratch),
+        watch=Stopwatch(output.reporter, time.perf_counter),
+    )
+    ended = recover(work)
+    if ended is not None:
+        output.reporter.note(f"An interrupted restore was found and {ended}.")
+    return work
