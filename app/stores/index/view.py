@@ -54,7 +54,7 @@ class IndexView:
             return []
         query = np.ascontiguousarray(query, dtype=np.float32)
         ids, rows = self.tail.candidates(query, limit)
-        if self.base is not None:
+        if self.base is not None and self.base_live.any():
             positions = _nearest(self.base, self.base_live, query, limit)
             ids = np.concatenate([self.base.ids[positions], ids])
             rows = np.concatenate([self.base.rows[positions], rows])

@@ -83,6 +83,22 @@ def test_base_and_tail_answer_alike(tmp_path: Path) -> None:
     assert base_of(base).name == "index-40.faiss"
 
 
+def test_everything_may_be_deleted(tmp_path: Path) -> None:
+    """Before a merge or after it: an index file of nothing finds nothing, and adding goes on."""
+    index = open_docs(tmp_path, merge_at=3)
+    for name in ("a", "b"):
+        index.add([random_document(name)])
+        assert len(index.search(towards(0), limit=5)) == 3
+        index.delete(name)
+        assert index.maybe_merge()
+        assert index.search(towards(0), limit=5) == []
+        index.add([random_document("kept")])
+        assert index.maybe_merge()
+        index.delete("kept")
+        assert index.search(towards(0), limit=5) == []
+    index.close()
+
+
 def test_one_of_several_merges(tmp_path: Path) -> None:
     """While somebody merges nobody else does, and afterwards nobody needs to."""
     index, other = open_docs(tmp_path, merge_at=50), open_docs(tmp_path, merge_at=50)

@@ -11,8 +11,10 @@ import pytest
 
 from app.domain import DocumentRefusedError, ModelMismatchError, StoreUnavailableError
 from app.stores.index.creation import create_if_missing
+from app.stores.index.epoch import Epoch
 from app.stores.index.faiss_index import FaissDocumentIndex
 from app.stores.index.layout import DATABASE, restore_marker
+from app.stores.index.view import IndexView
 from tests.app.stores.index.examples import (
     MODEL,
     WIDER,
@@ -67,13 +69,55 @@ def test_loses_nothing_acknowledged_while_epochs_change(index: FaissDocumentInde
             acknowledged.append(name)
         return acknowledged
 
-    with ThreadPoolExecutor(1) as threads:
+    def look() -> None:
+        while not done.is_set():
+            assert index.search(towards(0), limit=1)
+
+    with ThreadPoolExecutor(3) as threads:
+        lookers = [threads.submit(look) for _ in range(2)]
         writer = threads.submit(write)
-        epochs = [restore(tmp_path) for _ in range(8)]
-        done.set()
+        try:
+            epochs = [restore(tmp_path) for _ in range(8)]
+        finally:
+            done.set()
+    for looker in lookers:
+        looker.result()
     kept = {one.id for one in index.list(limit=100_000)}
     assert set(writer.result()) <= kept
     assert index.generation().epoch == epochs[-1]
+
+
+def test_a_merge_meets_a_restore(tmp_path: Path) -> None:
+    """A merge that ends after the epoch was changed lists nothing, and the new epoch is merged for itself."""
+    opened = open_docs(tmp_path, merge_at=3)
+    opened.add([random_document("a")])
+    old = epoch_folder(tmp_path)
+
+    def step(name: str) -> None:
+        if name == "renamed":
+            restore(tmp_path)
+
+    assert not opened.maybe_merge(step=step)
+    with closing(sqlite3.connect(old / DATABASE)) as connection:
+        assert connection.execute("SELECT * FROM base").fetchall() == []
+    assert opened.maybe_merge()
+    assert len(opened.search(towards(0), limit=9)) == 3
+    opened.close()
+
+
+def test_others_move_up_when_a_hit_is_deleted(index: FaissDocumentIndex, tmp_path: Path) -> None:
+    """A search that meets a delete half-way answers as after the delete, with as many hits."""
+
+    class Interrupted(Epoch):
+        def view(self) -> IndexView:
+            view = super().view()
+            if index.describe().documents == 2:
+                index.delete("a")
+            return view
+
+    epoch = Interrupted(epoch_folder(tmp_path))
+    assert [hit.document_id for hit in epoch.search(towards(0), 3)] == ["c"] * 3
+    epoch.close()
 
 
 def test_takes_no_writes_during_a_restore(index: FaissDocumentIndex, tmp_path: Path) -> None:
