@@ -4,19 +4,31 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from pipelines.ops.capture.documents import CapturedFaiss
-from pipelines.ops.capture.redis_wire import CapturedRedis
 from pipelines.ops.context import Context, software
 from pipelines.ops.errors import NothingError
-from pipelines.ops.model import FileEntry, Proof, RestorePoint
+from pipelines.ops.model import FileEntry, Proof, RedisSource, RestorePoint
 from pipelines.ops.proof.proving import prove
 from pipelines.ops.reporting import Timing
 from pipelines.ops.repository import Figures, PointRef
 
 Label = Literal["backup", "safety", "import"]
-CaptureRedis = Callable[[Path], CapturedRedis]
+
+
+class RedisCapture(Protocol):
+    """A captured Redis: its files by name, and its description once they are stored."""
+
+    @property
+    def files(self) -> Sequence[tuple[str, Path]]:
+        """The files of one multi-part AOF."""
+
+    def source(self, files: tuple[FileEntry, ...]) -> RedisSource:
+        """Describe it for the manifest."""
+
+
+CaptureRedis = Callable[[Path], RedisCapture]
 """Captures into a spool folder and cuts."""
 CaptureFaiss = Callable[[Path], CapturedFaiss | None]
 """Captures into a spool folder; None when there is nothing to save."""
@@ -62,7 +74,7 @@ def take_backup(
 
 def store(
     work: Context,
-    cut: CapturedRedis | None,
+    cut: RedisCapture | None,
     documents: CapturedFaiss | None,
     *,
     started: datetime,

@@ -15,15 +15,17 @@ def ignore(_amount: int) -> None:
     """Show no progress."""
 
 
-def copy_open(source: BinaryIO, target: Path, length: int | None, progress: Progress = ignore) -> str:
-    """Copy the first `length` bytes (all when None) and return their BLAKE3. Raises OSError, EOFError.
+def copy_open(
+    source: BinaryIO, target: Path, length: int | None, progress: Progress = ignore, *, start: int = 0
+) -> str:
+    """Copy `length` bytes from `start` (all when None) and return their BLAKE3. Raises OSError, EOFError.
 
     EOFError says that the file is shorter than that.
     """
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest = blake3()
     left = length
-    source.seek(0)
+    source.seek(start)
     with target.open("xb") as copy:
         while left is None or left > 0:
             block = source.read(_BLOCK if left is None else min(_BLOCK, left))

@@ -12,13 +12,10 @@ from app.stores.index.database import connect
 from app.stores.index.layout import DATABASE, CollectionFolder, collections
 from pipelines.ops.capture.canaries import canaries_from, new_questions
 from pipelines.ops.capture.copying import Progress, copy_open, ignore
-from pipelines.ops.capture.faiss_proof import prove_faiss
 from pipelines.ops.errors import DamagedError, OpsError, UnreachableError
 from pipelines.ops.faiss.limits import Limits
 from pipelines.ops.faiss.loading import LoadedIndex, load_collection
 from pipelines.ops.model import CollectionFacts, FaissSource, FileEntry, IndexFacts
-
-__all__ = ["CapturedFaiss", "capture_collections", "index_facts", "prove_faiss"]
 
 ATTEMPTS = 5
 """Tries to get hold of an index file, which the service replaces now and then."""

@@ -6,24 +6,35 @@ from typing import Annotated
 import typer
 
 from app.stores.index.layout import indexes_root
-from pipelines.ops.backup import BackupReport, CaptureFaiss, CaptureRedis, take_backup
+from pipelines.ops.backup import BackupReport, CaptureFaiss, CaptureRedis, RedisCapture, take_backup
+from pipelines.ops.capture.aof_folder import capture_aof_folder
 from pipelines.ops.capture.documents import CapturedFaiss, capture_collections
-from pipelines.ops.capture.redis_wire import CapturedRedis, capture_redis
+from pipelines.ops.capture.faiss_folder import capture_faiss_folder
+from pipelines.ops.capture.redis_wire import capture_redis
 from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.options import Json, Only, Source
 from pipelines.ops.cli.wiring import context
-from pipelines.ops.cli.words import seconds, size
+from pipelines.ops.cli.words import counted_keys, seconds, size
 from pipelines.ops.context import Context
 from pipelines.ops.errors import DamagedError
 
-EPILOG = """
-Examples:  synapse backup  |  synapse backup --only redis --json  |  synapse backup --no-verify
-"""
+AofFolder = Annotated[
+    Path | None,
+    typer.Option("--aof-folder", help="Save Redis from the files of its data folder, in use or not."),
+]
+FaissFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--faiss-folder", help="Save this folder of *.index and *.faiss files instead of documents."
+    ),
+]
 
 
 def backup(
     only: Only = None,
     *,
+    aof_folder: AofFolder = None,
+    faiss_folder: FaissFolder = None,
     verify: Annotated[bool, typer.Option(help="Boot and query the new point.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -32,29 +43,33 @@ def backup(
         work = context(output, create=True)
         report = take_backup(
             work,
-            redis=redis_capture(work) if only is not Source.FAISS else None,
-            faiss=faiss_capture(work) if only is not Source.REDIS else None,
+            redis=redis_capture(work, aof_folder) if only is not Source.FAISS else None,
+            faiss=faiss_capture(work, faiss_folder) if only is not Source.REDIS else None,
             proven=verify,
         )
         output.result(as_data(report), as_text(report))
-        _fail_if_unproven(output, report)
+        fail_if_unproven(output, report)
 
 
-def redis_capture(work: Context) -> CaptureRedis:
-    """Capture the stack's Redis over the wire."""
+def redis_capture(work: Context, aof_folder: Path | None) -> CaptureRedis:
+    """Capture the stack's Redis over the wire, or an AOF folder from its files."""
 
-    def capture(spool: Path) -> CapturedRedis:
+    def capture(spool: Path) -> RedisCapture:
         with work.watch.step("Copy Redis") as advance:
+            if aof_folder is not None:
+                return capture_aof_folder(aof_folder, spool, progress=advance)
             return capture_redis(work.settings.redis, spool, progress=advance)
 
     return capture
 
 
-def faiss_capture(work: Context) -> CaptureFaiss:
-    """Capture the stack's collections."""
+def faiss_capture(work: Context, folder: Path | None) -> CaptureFaiss:
+    """Capture the stack's collections, or a folder of FAISS files of another program."""
 
     def capture(spool: Path) -> CapturedFaiss | None:
         with work.watch.step("Snapshot the documents and indexes") as advance:
+            if folder is not None:
+                return capture_faiss_folder(folder, spool, progress=advance)
             return capture_collections(indexes_root(work.data_dir), spool, progress=advance)
 
     return capture
@@ -82,9 +97,9 @@ def as_text(report: BackupReport) -> str:
     lines = [
         f"Restore point {report.ref.short}: {size(report.ref.size)}, {size(report.figures.bytes_new)} new."
     ]
-    if report.point.redis and report.point.redis.databases is not None:
-        keys = sum(count.keys for count in report.point.redis.databases.values())
-        lines.append(f"Redis: {keys} keys of {report.point.redis.server} {report.point.redis.version}.")
+    if report.point.redis:
+        keys = counted_keys(report.point, [report.proof] if report.proof else [])
+        lines.append(f"Redis: {keys} of {report.point.redis.server} {report.point.redis.version}.")
     if report.point.faiss:
         documents = sum(facts.documents for facts in report.point.faiss.collections)
         lines.append(f"Documents: {documents} in {len(report.point.faiss.collections)} collections.")
@@ -95,7 +110,8 @@ def as_text(report: BackupReport) -> str:
     return "\n".join(lines)
 
 
-def _fail_if_unproven(output: Output, report: BackupReport) -> None:
+def fail_if_unproven(output: Output, report: BackupReport) -> None:
+    """Say what is wrong with a new point that failed its proof. Raises DamagedError."""
     if report.proof is None or report.proof.good:
         return
     problems = [*report.proof.problems, *(text for one in report.proof.sources for text in one.problems)]

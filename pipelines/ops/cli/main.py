@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 
 from pipelines.ops.cli.backup import backup
+from pipelines.ops.cli.demo import demo
+from pipelines.ops.cli.import_ import import_backups
 from pipelines.ops.cli.points import points
 from pipelines.ops.cli.restore import restore
+from pipelines.ops.cli.up import up
 from pipelines.ops.cli.verify import verify
 
 EXIT_CODES = """
@@ -23,6 +26,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(epilog="Examples:  synapse backup  |  synapse backup --only redis --json")(backup)
+app.command(epilog="Examples:  synapse up  |  synapse up --workers 4 --json")(up)
+app.command(epilog="Examples:  synapse demo  |  synapse demo --folder /tmp/demo --json")(demo)
+app.command("import", epilog="Example:  synapse import redis-20250101.aof faiss-indexes-20250101.tar.gz")(
+    import_backups
+)
 app.add_typer(points, name="points")
 app.command(
     epilog="Examples:  synapse restore latest --dry-run  |  synapse restore latest --yes"

@@ -8,7 +8,7 @@ from rich.table import Table
 from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.options import Json, Point
 from pipelines.ops.cli.wiring import settings_here
-from pipelines.ops.cli.words import age, seconds, size
+from pipelines.ops.cli.words import age, counted_keys, seconds, size
 from pipelines.ops.errors import NothingError
 from pipelines.ops.model import Proof, RestorePoint
 from pipelines.ops.repository import FolderStore, PointRef, Repository, Standing
@@ -104,9 +104,8 @@ def _lines(ref: PointRef, point: RestorePoint, standing: Standing, proofs: list[
     ]
     if point.redis is not None:
         redis = point.redis
-        keys = sum(count.keys for count in (redis.databases or {}).values())
-        counted = f"{keys} keys" if redis.databases is not None else "keys not counted"
-        lines.append(f"  redis     {redis.server} {redis.version} by {redis.way}, {counted}")
+        keys = counted_keys(point, proofs)
+        lines.append(f"  redis     {redis.server} {redis.version} by {redis.way}, {keys}")
         lines.append(f"  loads in  {', '.join(redis.loadable_by) or 'unknown'}")
     lines += [
         f"  documents {facts.name}: {facts.documents} documents, {facts.passages} passages, {facts.model}"

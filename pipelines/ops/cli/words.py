@@ -1,6 +1,9 @@
 """Numbers and times as people read them."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+
+from pipelines.ops.model import Proof, RestorePoint
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _STEP = 1000
@@ -22,6 +25,19 @@ def seconds(duration: float) -> str:
         return f"{duration:.2f} s"
     minutes, rest = divmod(round(duration), 60)
     return f"{minutes} min {rest} s"
+
+
+def counted_keys(point: RestorePoint, proofs: Sequence[Proof]) -> str:
+    """Say how many keys a point holds: as counted at the cut, else as the newest proof found."""
+    if point.redis is None:
+        return "no Redis"
+    if point.redis.databases is not None:
+        return f"{sum(count.keys for count in point.redis.databases.values())} keys"
+    for proof in reversed(proofs):
+        for source in proof.sources:
+            if source.source == "redis" and "keys" in source.facts:
+                return f"{source.facts['keys']} keys"
+    return "keys not counted"
 
 
 def age(then: datetime, now: datetime) -> str:

@@ -108,6 +108,9 @@ def _of_redis(work: Context, source: RedisSource, folder: Path, known: RedisDige
             finding.facts[FACT_RESTORE] = round(work.watch.clock() - began, 3)
             finding.problems += count_problems(source, server)
             finding.digest = digest_of(work, server, "Digest every key")
+            finding.facts["keys"] = sum(finding.digest.databases.values()) + sum(
+                count for _, _, count, _ in finding.digest.volatile.buckets
+            )
         if known is not None:
             finding.problems += differences(known, finding.digest)
     return finding.written()

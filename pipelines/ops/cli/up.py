@@ -1,0 +1,105 @@
+"""`synapse up`: run Redis and the backend here, in the foreground, until Ctrl-C."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from pipelines.ops.cli.console import Output, guarded
+from pipelines.ops.cli.options import Json
+from pipelines.ops.cli.wiring import context, settings_here
+from pipelines.ops.localstack import LOGS, LocalStack
+from pipelines.ops.restore import journal as journals
+from pipelines.ops.settings import OpsSettings
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def up(
+    *,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Run Redis and the backend on this machine; Ctrl-C stops both."""
+    with guarded(json=as_json) as output, _interrupted_once():
+        settings = settings_here()
+        _end_restore(output, settings, running=False)
+        stack = LocalStack(
+            settings,
+            os.environ,
+            output.reporter,
+            workers=workers,
+            before_backend=lambda: _end_restore(output, stack.settings, running=True),
+        )
+        with stack:
+            _announce(output, stack)
+            with suppress(KeyboardInterrupt):
+                stack.supervise()
+        output.reporter.note("Everything is stopped.")
+
+
+def _end_restore(output: Output, settings: OpsSettings, *, running: bool) -> None:
+    """End an interrupted restore: one into a running Redis while it runs, any other while it does not."""
+    journal = journals.read(settings.service.data_dir)
+    if journal is not None and running == (journal.swap is not None):
+        context(output, settings=settings)
+
+
+@contextmanager
+def _interrupted_once() -> Iterator[None]:
+    """Let the first signal interrupt and further ones pass, so that nothing is left half stopped."""
+    asked = False
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if not asked:
+            asked = True
+            raise KeyboardInterrupt
+
+    before = [(number, signal.signal(number, interrupt)) for number in _SIGNALS]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def _announce(output: Output, stack: LocalStack) -> None:
+    if output.json:
+        # One line at once, for a program that waits for it while the command goes on.
+        typer.echo(json.dumps(_data(stack), sort_keys=True))
+    else:
+        output.console.print(_text(stack), highlight=False, markup=False, soft_wrap=True)
+
+
+def _data(stack: LocalStack) -> dict[str, object]:
+    service = stack.settings.service
+    return {
+        "url": stack.url,
+        "docs": stack.docs_url,
+        "health": f"{stack.url}/health",
+        "redis": {"host": service.redis_host, "port": service.redis_port, "pid": stack.redis_pid},
+        "backend_pid": stack.backend_pid,
+        "data": str(service.data_dir.absolute()),
+        "logs": str((service.data_dir / LOGS).absolute()),
+    }
+
+
+def _text(stack: LocalStack) -> str:
+    service = stack.settings.service
+    return "\n".join(
+        [
+            "Synapse is up.",
+            f"  API and docs  {stack.docs_url}",
+            f"  health        {stack.url}/health",
+            f"  Redis         {service.redis_host}:{service.redis_port}",
+            f"  data          {service.data_dir.absolute()}",
+            f"  logs          {(service.data_dir / LOGS).absolute()}",
+            "Ctrl-C stops it; `synapse doctor` looks at it.",
+        ]
+    )

@@ -1,0 +1,134 @@
+"""Benchmark backup, verify and restore against `tar | zstd -3` and `cp` + `sha256sum` of the same bytes.
+
+usage: python -m tests.bench [--keys 1000000] [--passages 300000]
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.ops.redis.programs import installed_programs
+from pipelines.ops.redis.scratch import ScratchServer
+from tests.bench.measure import Measured, measure
+from tests.bench.sources import fill_collection, fill_keys
+
+_SYNAPSE = Path(sys.executable).parent / "synapse"
+_MB = 1e6
+_WIDTH = 130
+
+
+def main() -> None:
+    """Fill, measure, print ratios; then double the data and measure memory again."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--keys", type=int, default=1_000_000)
+    parser.add_argument("--passages", type=int, default=300_000)
+    wanted = parser.parse_args()
+    say = Console(width=_WIDTH)
+    with tempfile.TemporaryDirectory(prefix="synapse-bench-") as name, _source(Path(name)) as server:
+        root = Path(name)
+        environ = _environ(root, server)
+        _grow(say, root, server, 0, wanted)
+        once = _run(root, environ, "one")
+        say.print(_table(root, once))
+        _grow(say, root, server, 1, wanted)
+        twice = _run(root, environ, "two")
+        say.print(_table(root, twice))
+        say.print(_memory(once, twice))
+
+
+@contextmanager
+def _source(root: Path) -> Iterator[ScratchServer]:
+    program = installed_programs()[-1]
+    with ScratchServer(program, root / "source", reachable="127.0.0.1") as server:
+        yield server
+
+
+def _environ(root: Path, server: ScratchServer) -> dict[str, str]:
+    return {
+        **os.environ,
+        "DATA_DIR": str(root / "data"),
+        "SYNAPSE_REPOSITORY": str(root / "repository"),
+        "SYNAPSE_SCRATCH_DIR": str(root),
+        "REDIS_PORT": str(server.port),
+        "REDIS_PASSWORD": server.password,
+        "API_PORT": "1",
+    }
+
+
+def _grow(say: Console, root: Path, server: ScratchServer, times: int, wanted: argparse.Namespace) -> None:
+    say.print(f"Adding {wanted.keys} keys and {wanted.passages} passages ...")
+    # In a process of its own: a child's peak memory counts what its parent had when it was made.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        pool.submit(fill_keys, server.port, server.password, times * wanted.keys, wanted.keys).result()
+        pool.submit(fill_collection, root / "data", times * wanted.passages, wanted.passages).result()
+
+
+def _run(root: Path, environ: dict[str, str], run: str) -> dict[str, Measured]:
+    """Measure each command once, in an order in which the page cache is warm for all of them."""
+    plain = root / f"plain-{run}"
+    log = root / "printed"
+    done = {
+        "backup": measure([_SYNAPSE, "backup", "--no-verify", "--json"], environ, log),
+        "backup again": measure([_SYNAPSE, "backup", "--no-verify", "--json"], environ, log),
+        "verify": measure([_SYNAPSE, "verify", "--json"], environ, log),
+        "verify level 2": measure([_SYNAPSE, "verify", "--level", "2", "--json"], environ, log),
+        "restore into the running stack": measure([_SYNAPSE, "restore", "--yes", "--json"], environ, log),
+        "restore into a folder": measure([_SYNAPSE, "restore", "--into", plain, "--json"], environ, log),
+    }
+    script = f"tar c -C {plain} . | zstd -q -3 -T2 -o {plain}.tar.zst && sync {plain}.tar.zst"
+    copied = f"{plain}-copy"
+    copy = f"cp -r {plain} {copied} && sync -f {copied} && find {copied} -type f -exec sha256sum {{}} +"
+    done["tar | zstd -3 -T2"] = measure(["bash", "-c", script], environ, log)
+    done["cp + sha256sum"] = measure(["bash", "-c", copy], environ, log)
+    return done
+
+
+def _table(root: Path, done: dict[str, Measured]) -> Table:
+    plain = _newest_plain(root)
+    size = sum(path.stat().st_size for path in plain.rglob("*") if path.is_file())
+    table = Table(title=f"{size / _MB:.0f} MB of files", box=None, title_justify="left")
+    for title in ("what", "seconds", "MB/s", "of tar | zstd", "of cp + sha256sum", "peak MB"):
+        table.add_column(title, justify="left" if title == "what" else "right")
+    for what, one in done.items():
+        table.add_row(
+            what,
+            f"{one.seconds:.2f}",
+            f"{size / _MB / one.seconds:.0f}",
+            f"{one.seconds / done['tar | zstd -3 -T2'].seconds:.2f}",
+            f"{one.seconds / done['cp + sha256sum'].seconds:.2f}",
+            f"{one.peak / _MB:.0f}",
+        )
+    for what in ("backup", "verify", "restore into the running stack"):
+        steps = json.loads(done[what].printed).get("steps", {})
+        for step, seconds in steps.items():
+            table.add_row(f"  {what}: {step}", f"{seconds:.2f}")
+    return table
+
+
+def _memory(once: dict[str, Measured], twice: dict[str, Measured]) -> Table:
+    table = Table(title="Peak memory when the data is doubled", box=None, title_justify="left")
+    for title in ("what", "MB", "doubled MB", "ratio"):
+        table.add_column(title, justify="left" if title == "what" else "right")
+    for what, one in once.items():
+        two = twice[what]
+        table.add_row(what, f"{one.peak / _MB:.0f}", f"{two.peak / _MB:.0f}", f"{two.peak / one.peak:.2f}")
+    return table
+
+
+def _newest_plain(root: Path) -> Path:
+    found = [path for path in root.glob("plain-*") if path.is_dir() and not path.name.endswith("-copy")]
+    return max(found, key=lambda path: path.stat().st_mtime)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""The command line is a contract: exit codes, JSON on stdout, words on stderr, no secret anywhere."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from pipelines.ops.cli.main import app
+
+BIN = Path(sys.executable).parent
+SECRET = "a-secret-that-must-not-show"
+
+
+def _run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environ = {
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(tmp_path / "data"),
+        "SYNAPSE_REPOSITORY": str(tmp_path / "repository"),
+        "REDIS_PORT": "1",
+        "API_PORT": "2",
+        "REDIS_PASSWORD": SECRET,
+    }
+    return subprocess.run(
+        [BIN / "synapse", *arguments],
+        env=environ,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--version",), 0),
+        (("no-such-command",), 2),
+        (("points", "list"), 3),
+        (("restore", "latest", "--yes"), 3),
+        (("verify",), 3),
+        (("backup",), 5),
+        (("verify", "--level", "4"), 2),
+    ],
+)
+def test_exit_codes(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
+    """What fails, fails with the table's code, a sentence and a remedy, and without a traceback."""
+    done = _run(tmp_path, *arguments)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert SECRET not in done.stderr + done.stdout
+    if code > 2:
+        assert "Remedy:" in done.stderr
+
+
+def test_json_errors(tmp_path: Path) -> None:
+    """With --json an error is one JSON document on stdout."""
+    done = _run(tmp_path, "backup", "--json")
+    assert done.returncode == 5
+    error = json.loads(done.stdout)["error"]
+    assert "127.0.0.1:1" in error["what"]
+    assert error["hint"]
+
+
+def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
+    """A setting that cannot be used is named, with code 2."""
+    done = subprocess.run(
+        [BIN / "synapse", "points", "list"],
+        env={"PATH": os.environ["PATH"], "REDIS_PORT": "many"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "REDIS_PORT" in done.stderr
+
+
+def test_every_command_has_help_with_examples() -> None:
+    """Each command's help ends with examples."""
+    group = get_command(app)
+    commands = dict(group.commands)  # type: ignore[attr-defined]  # a group
+    commands |= commands.pop("points").commands
+    assert len(commands) >= 8
+    for name, command in commands.items():
+        assert "Example" in (command.epilog or ""), name
