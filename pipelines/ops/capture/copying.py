@@ -16,16 +16,22 @@ def ignore(_amount: int) -> None:
 
 
 def copy_open(
-    source: BinaryIO, target: Path, length: int | None, progress: Progress = ignore, *, start: int = 0
+    source: BinaryIO,
+    target: Path,
+    length: int | None,
+    progress: Progress = ignore,
+    *,
+    start: int | None = None,
 ) -> str:
-    """Copy `length` bytes from `start` (all when None) and return their BLAKE3. Raises OSError, EOFError.
+    """Copy `length` bytes (all when None) from `start` or from where the file stands.
 
-    EOFError says that the file is shorter than that.
+    Returns their BLAKE3. Raises OSError, and EOFError when the file is shorter than that.
     """
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest = blake3()
     left = length
-    source.seek(start)
+    if start is not None:
+        source.seek(start)
     with target.open("xb") as copy:
         while left is None or left > 0:
             block = source.read(_BLOCK if left is None else min(_BLOCK, left))
