@@ -67,6 +67,7 @@ def stack(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
     yield address
     process.terminate()
     assert process.wait(timeout=60) in {0, 130}
+    log.close()
 
 
 def test_the_demo_brings_everything_back(demo: dict[str, object]) -> None:
