@@ -1,6 +1,7 @@
 """Captures of live AOF folders boot on a real server and hold every write acknowledged before them."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -241,6 +242,7 @@ def captures_under_load(tmp_path: Path, program: ServerProgram, count: int) -> N
             spool = tmp_path / f"copy{number}"
             captured = capture(tmp_path / "live", spool)
             assert_holds(program, spool, captured, before)
+            shutil.rmtree(spool)
 
 
 def assert_holds(program: ServerProgram, spool: Path, captured: CapturedAof, acknowledged: int) -> None:
