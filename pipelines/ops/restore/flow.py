@@ -1,6 +1,7 @@
 """Restore: end what was interrupted, plan, refuse what cannot go well, then carry it out."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -12,13 +13,13 @@ from pipelines.ops.proof.proving import known_digest
 from pipelines.ops.reporting import Timing
 from pipelines.ops.repository import PointRef
 from pipelines.ops.restore import journal as journals
-from pipelines.ops.restore.documents import stage
+from pipelines.ops.restore import offline
+from pipelines.ops.restore.documents import planned, stage
 from pipelines.ops.restore.into_folder import restore_into
-from pipelines.ops.restore.journal import Journal
-from pipelines.ops.restore.locking import one_restore
-from pipelines.ops.restore.offline import lay, replaced_folder
+from pipelines.ops.restore.journal import Journal, Preparation
+from pipelines.ops.restore.locking import no_stack, one_restore
 from pipelines.ops.restore.plan import RestorePlan, make_plan
-from pipelines.ops.restore.recover import end
+from pipelines.ops.restore.recover import end, sweep
 from pipelines.ops.restore.running import restore_running
 
 
@@ -71,29 +72,32 @@ def restore(
         plan = make_plan(work, ref, point, into=None, force=force)
         if not agreed(plan):
             return None
+        sweep(work)
         if plan.kind == "running":
             done = restore_running(work, ref, point, restore=_name(), safety=not force)
             return _report(work, plan, safety=done.safety)
-        return _report(work, plan, replaced=_restore_stopped(work, ref, point))
+        with no_stack(work.data_dir):
+            return _report(work, plan, replaced=_restore_stopped(work, ref, point))
 
 
 def _restore_stopped(work: Context, ref: PointRef, point: RestorePoint) -> Path | None:
     """Lay both stores beside, write the journal, put them in place; the journal finishes it after a crash."""
     restore_name = _name()
-    with work.spool("documents") as spool:
-        documents = stage(work, point.faiss, spool / "faiss") if point.faiss else None
-    laid = lay(work, point.redis, restore_name, known_digest(work, ref.id)) if point.redis else None
-    journal = Journal(
-        restore=restore_name,
-        point=ref.id,
-        compared=True,
-        lay=laid,
-        epochs=documents.switches if documents else (),
-    )
-    journals.write(work.data_dir, journal)
-    with work.watch.step("Put the restored data in place"):
-        end(work, journal)
-    aside = replaced_folder(laid) if laid else None
+    switches = planned(work, point.faiss)
+    where = offline.planned(work, restore_name) if point.redis else None
+    journals.prepare(work.data_dir, Preparation(epochs=switches, beside=where.beside if where else None))
+    with ExitStack() as laid:
+        laid.callback(sweep, work)
+        if point.faiss is not None:
+            with work.spool("documents") as spool:
+                stage(work, point.faiss, switches, spool / "faiss")
+        if point.redis is not None and where is not None:
+            offline.lay(work, point.redis, where, known_digest(work, ref.id))
+        journal = Journal(restore=restore_name, point=ref.id, compared=True, lay=where, epochs=switches)
+        journals.write(work.data_dir, journal)
+        with work.watch.step("Put the restored data in place"):
+            end(work, journal)
+    aside = offline.replaced_folder(where) if where else None
     return aside if aside and aside.exists() else None
 
 

@@ -1,4 +1,4 @@
-"""One restore at a time on one data folder."""
+"""One restore at a time on one data folder, and no stack on it while its files are replaced."""
 
 import fcntl
 import os
@@ -8,7 +8,9 @@ from pathlib import Path
 
 from pipelines.ops.errors import OpsError, RefusedError
 
-_NAME = ".restore.lock"
+_RESTORE = ".restore.lock"
+_STACK = ".stack.lock"
+"""Held by `synapse up` while the stack is up."""
 
 
 @contextmanager
@@ -17,9 +19,32 @@ def one_restore(data_dir: Path) -> Iterator[None]:
 
     Raises RefusedError while another restore holds it.
     """
+    with _held(
+        data_dir,
+        _RESTORE,
+        f"Another restore into {data_dir} is running.",
+        "Wait until it has ended, then look at its result.",
+    ):
+        yield
+
+
+@contextmanager
+def no_stack(data_dir: Path) -> Iterator[None]:
+    """Keep the stack from starting on this data folder. Raises RefusedError while it is up."""
+    with _held(
+        data_dir,
+        _STACK,
+        f"The stack on {data_dir} is up or starting, but its Redis does not answer.",
+        "Wait until it answers, or stop the stack, then restore again.",
+    ):
+        yield
+
+
+@contextmanager
+def _held(data_dir: Path, name: str, busy: str, hint: str) -> Iterator[None]:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        handle = os.open(data_dir / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = os.open(data_dir / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise OpsError(
             f"{data_dir} cannot be written ({error.strerror}).", "Run as the owner of DATA_DIR, or change it."
@@ -28,10 +53,7 @@ def one_restore(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RefusedError(
-                f"Another restore into {data_dir} is running.",
-                "Wait until it has ended, then look at its result.",
-            ) from error
+            raise RefusedError(busy, hint) from error
         yield
     finally:
         os.close(handle)

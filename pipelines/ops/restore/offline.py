@@ -5,6 +5,7 @@ import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
+from app.stores.index.durable import sync
 from pipelines.ops.context import Context
 from pipelines.ops.errors import DamagedError
 from pipelines.ops.model import RedisDigest, RedisSource
@@ -16,34 +17,32 @@ from pipelines.ops.restore.journal import RedisLay
 _OTHER_POINT = "Use another restore point; `synapse verify` tells which are good."
 
 
-def lay(work: Context, source: RedisSource, restore: str, known: RedisDigest | None) -> RedisLay:
+def planned(work: Context, restore: str) -> RedisLay:
+    """Name the folder that is replaced, and the one that is laid beside it."""
+    folder = work.settings.redis_folder.absolute()
+    return RedisLay(folder=folder, beside=folder.with_name(f".{folder.name}-{restore}"))
+
+
+def lay(work: Context, source: RedisSource, where: RedisLay, known: RedisDigest | None) -> None:
     """Boot the point once in a scratch server, then write its AOF beside the folder of the stopped server."""
     with work.spool("restore") as spool:
         _boot_once(work, source, spool / "redis", known)
-    folder = work.settings.redis_folder.absolute()
-    beside = folder.with_name(f".{folder.name}-{restore}")
-    fetch(work, source, beside)
-    return RedisLay(folder=folder, beside=beside)
+    fetch(work, source, where.beside)
+    _give_to_owner(where)
 
 
-def finish_lay(done: RedisLay) -> Path | None:
-    """Put the new folder in place; return where the old one was moved to. Done twice is as done once."""
-    aside = replaced_folder(done)
+def finish_lay(done: RedisLay) -> None:
+    """Put the new folder in place and move the old one aside. Done twice is as done once."""
     if done.beside.exists():
         if done.folder.exists():
-            done.folder.rename(aside)
+            done.folder.rename(replaced_folder(done))
         done.beside.rename(done.folder)
-        _sync(done.folder.parent)
-    return aside if aside.exists() else None
+        sync(done.folder.parent)
 
 
-def undo_lay(done: RedisLay) -> None:
-    """Leave the old folder in place, or put it back there."""
-    aside = replaced_folder(done)
-    if aside.exists() and not done.folder.exists():
-        aside.rename(done.folder)
-    shutil.rmtree(done.beside, ignore_errors=True)
-    _sync(done.folder.parent)
+def remove_beside(beside: Path) -> None:
+    """Remove a folder that was laid and not put in place."""
+    shutil.rmtree(beside, ignore_errors=True)
 
 
 def replaced_folder(done: RedisLay) -> Path:
@@ -64,9 +63,10 @@ def _boot_once(work: Context, source: RedisSource, folder: Path, known: RedisDig
         raise DamagedError(f"The restore point is not what was saved: {'; '.join(problems)}.", _OTHER_POINT)
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _give_to_owner(where: RedisLay) -> None:
+    """As root, let the server's own user read what is laid: the data folder's owner, or the old folder's."""
+    if os.geteuid() != 0:
+        return
+    owner = (where.folder if where.folder.exists() else where.folder.parent).stat()
+    for path in (where.beside, *where.beside.rglob("*")):
+        os.chown(path, owner.st_uid, owner.st_gid)

@@ -1,31 +1,55 @@
 """Hold the writes of a running Redis; the pause ends by itself soon after this process does."""
 
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
+import redis
 from redis.exceptions import RedisError
 
 from app.stores.memory.address import RedisAddress
 from pipelines.ops.errors import UnreachableError
 from pipelines.ops.redis.connection import call, connect, named, talking_to
 
-_PAUSE_MS = 10_000
+_PAUSE_S = 10.0
 _RENEW_S = 2.0
+_AGAIN = "Run the restore again."
+
+
+def one_connection(address: RedisAddress) -> redis.Redis:
+    """Return a client that fails when its connection ends, instead of speaking to a server started since."""
+    client = connect(address)
+    dialled = threading.Event()
+
+    def dial_once(connection: redis.Connection) -> None:
+        if dialled.is_set():
+            raise redis.ConnectionError("the connection ended: was the server restarted?")
+        dialled.set()
+        connection.on_connect()  # type: ignore[no-untyped-call]  # untyped there
+
+    client.connection_pool.connection_kwargs["redis_connect_func"] = dial_once
+    return client
 
 
 class WritePause:
-    """`CLIENT PAUSE … WRITE`, renewed until it is left. `check` raises when a renewal failed."""
+    """`CLIENT PAUSE … WRITE`, renewed until it is left; then it runs out, unless `unpause` ends it.
+
+    Leaving it does not let writes in: whoever ends the restore takes the pause over first.
+    """
 
     def __init__(self, address: RedisAddress) -> None:
+        self.run_id = ""
         self._address = address
-        self._client = connect(address)
+        self._client = one_connection(address)
         self._leave = threading.Event()
         self._failure: RedisError | OSError | None = None
+        self._renewed = 0.0
         self._thread = threading.Thread(target=self._renew, name="write-pause", daemon=True)
 
     def __enter__(self) -> Self:
         with talking_to(self._address):
+            self.run_id = run_id(self._client)
             self._pause()
         self._thread.start()
         return self
@@ -33,29 +57,31 @@ class WritePause:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.end()
+        self._leave.set()
+        self._thread.join()
         self._client.close()
 
     def check(self) -> None:
         """Raise UnreachableError when the pause could not be renewed: writes may have come through."""
-        if self._failure is not None:
+        late = time.monotonic() - self._renewed > _PAUSE_S
+        if self._failure is not None or late:
+            reason = self._failure or "this process was stopped for too long"
             raise UnreachableError(
-                f"The write pause of {named(self._address)} was lost ({self._failure}).",
-                "Run the restore again.",
+                f"The write pause of {named(self._address)} was lost ({reason}).", _AGAIN
             ) from self._failure
 
-    def end(self) -> None:
-        """Let writes through again; safe to call twice."""
-        if self._leave.is_set():
-            return
-        self._leave.set()
-        self._thread.join()
-        if self._failure is None:
-            with talking_to(self._address):
-                call(self._client, "CLIENT", "UNPAUSE")
+    def joined(self) -> redis.Redis:
+        """Return a client of one connection to the very server process that is paused."""
+        client = one_connection(self._address)
+        if run_id(client) != self.run_id:
+            raise UnreachableError(f"{named(self._address)} was restarted meanwhile.", _AGAIN)
+        self.check()
+        return client
 
     def _pause(self) -> None:
-        call(self._client, "CLIENT", "PAUSE", _PAUSE_MS, "WRITE")
+        began = time.monotonic()
+        call(self._client, "CLIENT", "PAUSE", int(_PAUSE_S * 1000), "WRITE")
+        self._renewed = began
 
     def _renew(self) -> None:
         while not self._leave.wait(_RENEW_S):
@@ -64,3 +90,8 @@ class WritePause:
             except (RedisError, OSError) as error:
                 self._failure = error
                 return
+
+
+def run_id(client: redis.Redis) -> str:
+    """Return the name that a server process gave itself when it started."""
+    return str(client.info("server")["run_id"])

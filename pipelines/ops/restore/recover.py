@@ -1,26 +1,30 @@
-"""Finish or undo what an interrupted restore left: the target holds wholly the old or the new data."""
+"""End a restore, whole or interrupted: the target holds wholly the old or wholly the new data, and is free.
 
-from dataclasses import replace
+Every restore of a running or stopped stack ends here; the one that went well too.
+"""
+
+import time
 from pathlib import Path
 from typing import Literal
 
-import redis
-
 from app.stores.memory.address import RedisAddress
-from pipelines.ops.capture.epochs import point_to, remove_epoch
 from pipelines.ops.context import Context
-from pipelines.ops.errors import DamagedError, OpsError, RefusedError
-from pipelines.ops.model import RestorePoint
+from pipelines.ops.errors import DamagedError, OpsError, UnreachableError
 from pipelines.ops.proof.proving import fetch, known_digest
 from pipelines.ops.redis.connection import connect, named, talking_to
 from pipelines.ops.restore import journal as journals
 from pipelines.ops.restore import redis_running, swap
-from pipelines.ops.restore.documents import back, folder_of
+from pipelines.ops.restore.documents import remove_unused, settle
 from pipelines.ops.restore.journal import Journal, RedisSwap
-from pipelines.ops.restore.locking import one_restore
-from pipelines.ops.restore.offline import finish_lay, undo_lay
+from pipelines.ops.restore.locking import no_stack, one_restore
+from pipelines.ops.restore.offline import finish_lay, remove_beside
+from pipelines.ops.restore.pause import WritePause
+from pipelines.ops.restore.redis_running import Safety, address_of
 
 Ended = Literal["finished", "undone"]
+_RETURN_S = 10.0
+"""A target that was killed is given this time to come back."""
+_POLL_S = 0.1
 
 
 def recover(work: Context) -> Ended | None:
@@ -32,104 +36,134 @@ def recover(work: Context) -> Ended | None:
         return None
     with one_restore(work.data_dir):
         journal = journals.read(work.data_dir)
-        return end(work, journal) if journal else None
+        if journal is None:
+            return None
+        if journal.lay is None:
+            return end(work, journal)
+        with no_stack(work.data_dir):
+            return end(work, journal)
 
 
-def end(work: Context, journal: Journal) -> Ended:
-    """End the restore of a journal; only while its data folder is held."""
-    new = _holds_new(work, journal)
-    if new:
-        for one in journal.epochs:
-            point_to(folder_of(work, one), one.new)
+def end(work: Context, journal: Journal, *, failed: bool = False, safety: Safety | None = None) -> Ended:
+    """End the restore of a journal; only while its data folder is held.
+
+    After a restore that `failed`, the `safety` copy is swapped back if the new data is there.
+    """
+    new = journal.compared
     if journal.swap is not None:
-        _free(_address(work, journal.swap), journal.swap)
+        address = address_of(work, journal.swap)
+        _wait_for(address)
+        with talking_to(address), WritePause(address) as pause:
+            new = _free(work, journal, journal.swap, pause, failed=failed, safety=safety)
+            journal = _decided(work, journal, new=new)
+            settle(work, journal.epochs, new=new)
+        with talking_to(address), connect(address) as client:
+            client.client_unpause()
+            swap.unmark(client)
+    else:
+        settle(work, journal.epochs, new=new)
     if journal.lay is not None:
-        (finish_lay if new else undo_lay)(journal.lay)
-    for one in journal.epochs:
-        if not new:
-            back(work, one)
-        unused = one.old if new else one.new
-        if unused is not None:
-            remove_epoch(folder_of(work, one), unused)
+        finish_lay(journal.lay)
+    remove_unused(work, journal.epochs)
     journals.remove(work.data_dir)
+    sweep(work)
     return "finished" if new else "undone"
 
 
-def undo(work: Context, journal: Journal, safety: Path | None) -> bool:
-    """Put the old data back into a target that is still paused; False when Redis had to keep the new data.
+def sweep(work: Context) -> None:
+    """Remove what a restore laid beside the data and did not put in use; only while no journal needs it."""
+    left = journals.prepared(work.data_dir)
+    if left is None or journals.read(work.data_dir) is not None:
+        return
+    remove_unused(work, left.epochs)
+    if left.beside is not None:
+        remove_beside(left.beside)
+    journals.prepare(work.data_dir, None)
 
-    `safety` is the folder with the AOF of the old data.
+
+def _free(
+    work: Context,
+    journal: Journal,
+    swapped: RedisSwap,
+    pause: WritePause,
+    *,
+    failed: bool,
+    safety: Safety | None,
+) -> bool:
+    """Make the paused target a master with its own configuration; True when it keeps the new data.
+
+    It is taken from its master first: what it holds does not change any more while that is looked at. One
+    that was a master already has been restarted and may have taken writes, so it keeps what it holds.
     """
-    old = True
-    if journal.swap is not None:
-        old = redis_running.put_back(work, _address(work, journal.swap), journal.swap, safety)
-    for one in journal.epochs:
-        if old:
-            back(work, one)
-        else:
-            point_to(folder_of(work, one), one.new)
-    journals.remove(work.data_dir)
-    return old
+    address = address_of(work, swapped)
+    with pause.joined() as client:
+        was_replica = swap.free(client, address, swapped)
+        new = journal.compared or swap.holds(client, swapped.marker)
+        if new and was_replica and not journal.compared:
+            if failed:
+                new = not _put_back(work, journal, safety, pause)
+            elif not _is_right(work, journal, address):
+                with work.spool("recover") as spool:
+                    new = not _put_back(work, journal, _fetched(work, journal, spool / "safety"), pause)
+        swap.configure(client, swapped.configuration)
+        swap.keep(client, pause)
+    return new
 
 
-def _holds_new(work: Context, journal: Journal) -> bool:
-    if journal.compared:
-        return True
-    if journal.swap is None:
+def _put_back(work: Context, journal: Journal, safety: Safety | None, pause: WritePause) -> bool:
+    """Swap the old data back; False when the new data has to stay."""
+    if safety is None or journal.swap is None:
         return False
-    address = _address(work, journal.swap)
-    with talking_to(address), connect(address) as client:
-        role = client.info("replication")
-        if not swap.holds(client, journal.swap.marker):
-            return False
-        if role["role"] == "master":
-            return True
-        swap.wait_for_aof(client, lambda: None)
-    return _is_right(work, journal, address)
+    try:
+        with work.watch.step("Swap the old data back"):
+            redis_running.put_back(work, journal, safety, pause)
+    except OpsError as error:
+        work.watch.note(f"The old data could not be swapped back: {error.what}")
+    with pause.joined() as client:
+        if str(client.info("replication")["role"]) != "master":
+            client.replicaof("NO", "ONE")
+        return not swap.holds(client, journal.swap.marker)
 
 
 def _is_right(work: Context, journal: Journal, address: RedisAddress) -> bool:
-    """Compare a swapped target that nobody has compared yet; swap the safety point back when it is wrong."""
+    """Compare new data that nobody has compared yet, when the point's digest is known."""
     known = known_digest(work, journal.point)
-    if known is None or journal.swap is None:
+    if known is None:
         return True
     with work.spool("recover") as spool:
         try:
             redis_running.compare(work, address, known, spool)
-        except DamagedError:
-            if journal.safety is None:
-                raise
-            _fetch_safety(work, journal.safety, spool / "safety")
-            redis_running.put_back(work, address, journal.swap, spool / "safety")
+        except DamagedError as error:
+            work.watch.note(error.what)
             return False
     return True
 
 
-def _fetch_safety(work: Context, safety: str, folder: Path) -> None:
-    point: RestorePoint = work.repository.load(work.repository.resolve(safety))
+def _fetched(work: Context, journal: Journal, folder: Path) -> Safety | None:
+    if journal.safety is None:
+        return None
+    point = work.repository.load(work.repository.resolve(journal.safety))
     if point.redis is None:
-        raise OpsError(f"The safety point {safety} holds no Redis.", "Restore an older point.")
+        return None
     fetch(work, point.redis, folder)
+    return Safety(folder, point.redis)
 
 
-def _free(address: RedisAddress, swapped: RedisSwap) -> None:
-    """Make the target a master with its own configuration, and take the marks away."""
-    with talking_to(address), connect(address) as client:
-        _refuse_strangers_replica(client, address, swapped)
-        swap.promote(client, swapped.configuration)
-        client.client_unpause()
-        swap.unmark(client)
+def _decided(work: Context, journal: Journal, *, new: bool) -> Journal:
+    """Note that the new data stays: once its mark is gone, nothing else would tell."""
+    if new and not journal.compared:
+        journal = journal.model_copy(update={"compared": True})
+        journals.write(work.data_dir, journal)
+    return journal
 
 
-def _refuse_strangers_replica(client: redis.Redis, address: RedisAddress, swapped: RedisSwap) -> None:
-    info = client.info("replication")
-    if info["role"] == "slave" and int(info["master_port"]) != swapped.master_port:
-        raise RefusedError(
-            f"{named(address)} is now a replica of {info['master_host']}:{info['master_port']}.",
-            "Make it a master, then run any `synapse` command to end the interrupted restore.",
-        )
-
-
-def _address(work: Context, swapped: RedisSwap) -> RedisAddress:
-    """Return the journal's target, with the login of the settings."""
-    return replace(work.settings.redis, host=swapped.host, port=swapped.port)
+def _wait_for(address: RedisAddress) -> None:
+    """Give a target that was killed the time to come back."""
+    deadline = time.monotonic() + _RETURN_S
+    while not redis_running.reachable(address):
+        if time.monotonic() > deadline:
+            raise UnreachableError(
+                f"A restore into {named(address)} was interrupted, and it does not answer.",
+                "Start it; the next `synapse` call then finishes or undoes the restore.",
+            )
+        time.sleep(_POLL_S)  # nothing tells when a server is back

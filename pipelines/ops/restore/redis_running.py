@@ -1,8 +1,8 @@
-"""A running Redis as one half of a restore: booted, checked, swapped, compared, and put back if it must."""
+"""A running Redis as one half of a restore: booted, checked, swapped, compared, put back if it must."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import redis
@@ -16,10 +16,13 @@ from pipelines.ops.proof.proving import digest_of
 from pipelines.ops.redis.boot import boot, count_problems, program_for
 from pipelines.ops.redis.connection import connect, talking_to
 from pipelines.ops.redis.digest import differences
+from pipelines.ops.redis.facts import server_version
 from pipelines.ops.redis.reach import own_address
 from pipelines.ops.redis.scratch import ScratchServer
+from pipelines.ops.restore import journal as journals
 from pipelines.ops.restore import swap
-from pipelines.ops.restore.journal import RedisSwap
+from pipelines.ops.restore.journal import Journal, RedisSwap
+from pipelines.ops.restore.pause import WritePause
 from pipelines.ops.restore.target import Target, inspect, memory_objections, objections
 
 
@@ -32,6 +35,14 @@ class ReadyRedis:
     master: ScratchServer
     expected: RedisDigest
     journal: RedisSwap
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """The AOF of the old data, on local disk."""
+
+    folder: Path
+    source: RedisSource
 
 
 def look_at(address: RedisAddress, source: RedisSource) -> Target:
@@ -79,11 +90,11 @@ def made_ready(
         )
 
 
-def load(work: Context, ready: ReadyRedis, check: swap.Check) -> None:
-    """Make the paused target swap its data and write it into its AOF."""
+def load(work: Context, ready: ReadyRedis, pause: WritePause) -> None:
+    """Make the paused target swap its data and put it on its disk."""
     master = swap.Master(ready.master.address, ready.master.client)
     with work.watch.step("Swap the data of Redis"):
-        swap.replicate(ready.address, master, ready.journal, check)
+        swap.replicate(ready.address, master, ready.journal, pause)
 
 
 def compare(work: Context, address: RedisAddress, expected: RedisDigest, spool: Path) -> None:
@@ -96,52 +107,34 @@ def compare(work: Context, address: RedisAddress, expected: RedisDigest, spool: 
         found = digest_of(work, server, "Compare it with the point")
     problems = differences(expected, found)
     if problems:
-        raise DamagedError(f"Redis does not hold what the point holds: {'; '.join(problems)}.", _ROLLED_BACK)
+        raise DamagedError(f"Redis does not hold what the point holds: {'; '.join(problems)}.", _VERIFY)
 
 
-def finish(client: redis.Redis, journal: RedisSwap) -> None:
-    """Make the target a master of its own, its configuration as before."""
-    swap.promote(client, journal.configuration)
-
-
-def put_back(work: Context, address: RedisAddress, journal: RedisSwap, safety: Path | None) -> bool:
-    """Undo a swap: the old data stays or is swapped back from the safety copy's AOF under `safety`.
-
-    Returns False when the new data is there and no safety copy was made, so that it had to stay.
-    """
-    with talking_to(address), connect(address) as client:
-        if not swap.holds(client, journal.marker):
-            swap.promote(client, journal.configuration)
-            return True
-        if safety is None:
-            swap.wait_for_aof(client, lambda: None)
-            swap.promote(client, journal.configuration)
-            return False
-    _load_safety(work, address, journal, safety)
-    with talking_to(address), connect(address) as client:
-        swap.promote(client, journal.configuration)
-    return True
-
-
-def _load_safety(work: Context, address: RedisAddress, journal: RedisSwap, safety: Path) -> None:
-    with talking_to(address), connect(address) as client:
-        version = inspect(client).version
-    source = RedisSource(
-        way="replication",
-        server=version.family,
-        version=".".join(map(str, version.version)),
-        replid=None,
-        offset=None,
-        rdb_version=None,
-        loadable_by=(),
-        databases=None,
-        files=(),
-    )
-    program = program_for(source, work.scratch, master_of=version)
+def put_back(work: Context, journal: Journal, safety: Safety, pause: WritePause) -> None:
+    """Swap the old data into a paused target that holds the new; the journal names its master first."""
+    if journal.swap is None:
+        return
+    address = address_of(work, journal.swap)
+    with talking_to(address), pause.joined() as client:
+        version = server_version(client)
+    program = program_for(safety.source, work.scratch, master_of=version)
     own = work.settings.scratch_address or own_address(address)
-    with boot(source, safety, program, work.scratch, reachable=own) as server:
-        old = journal.model_copy(update={"marker": swap.mark(server.client, "undone")})
-        swap.replicate(address, swap.Master(server.address, server.client), old, lambda: None)
+    with boot(safety.source, safety.folder, program, work.scratch, reachable=own) as server:
+        back = journal.swap.model_copy(
+            update={
+                "marker": swap.mark(server.client, f"{journal.restore}_undone"),
+                "master_port": server.port,
+            }
+        )
+        # The mark of the new data stays in the journal: what does not carry it is the old data.
+        noted = journal.swap.model_copy(update={"master_port": server.port})
+        journals.write(work.data_dir, journal.model_copy(update={"swap": noted}))
+        swap.replicate(address, swap.Master(server.address, server.client), back, pause)
+
+
+def address_of(work: Context, swapped: RedisSwap) -> RedisAddress:
+    """Return the journal's target, with the login of the settings."""
+    return replace(work.settings.redis, host=swapped.host, port=swapped.port)
 
 
 def reachable(address: RedisAddress) -> bool:
@@ -157,4 +150,4 @@ def reachable(address: RedisAddress) -> bool:
 
 
 _OTHER_POINT = "Use another restore point; `synapse verify` tells which are good."
-_ROLLED_BACK = "The restore was rolled back; run `synapse verify` on the point."
+_VERIFY = "Run `synapse verify` on the point, and look at the log and the memory of Redis."

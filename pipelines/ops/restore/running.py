@@ -1,7 +1,6 @@
 """Restore into a running stack: everything is made ready first, then both stores are swapped in one pause."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,17 +9,18 @@ from pipelines.ops.backup import store
 from pipelines.ops.capture.documents import capture_collections
 from pipelines.ops.capture.redis_wire import CapturedRedis, RedisWireCapture
 from pipelines.ops.context import Context
+from pipelines.ops.errors import DamagedError, OpsError
 from pipelines.ops.model import RestorePoint
 from pipelines.ops.proof.proving import fetch, known_digest
-from pipelines.ops.redis.connection import connect, talking_to
 from pipelines.ops.repository import PointRef
-from pipelines.ops.restore import journal, redis_running, swap
+from pipelines.ops.restore import journal as journals
+from pipelines.ops.restore import redis_running
 from pipelines.ops.restore.backend import check_backend
-from pipelines.ops.restore.documents import StagedDocuments, stage
-from pipelines.ops.restore.journal import Journal
+from pipelines.ops.restore.documents import StagedDocuments, planned, stage
+from pipelines.ops.restore.journal import Journal, Preparation
 from pipelines.ops.restore.pause import WritePause
-from pipelines.ops.restore.recover import undo
-from pipelines.ops.restore.redis_running import ReadyRedis
+from pipelines.ops.restore.recover import end, sweep
+from pipelines.ops.restore.redis_running import ReadyRedis, Safety
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,6 @@ class _Swap:
     capture: RedisWireCapture | None = None
     safety: PointRef | None = None
     old: CapturedRedis | None = None
-    undone: bool = False
 
 
 def restore_running(
@@ -53,29 +52,27 @@ def restore_running(
 
     `restore` is a fresh name for this restore; with `safety` a safety point of the present data is kept.
     """
+    switches = planned(work, point.faiss)
+    journals.prepare(work.data_dir, Preparation(epochs=switches))
     with work.spool("restore") as spool, ExitStack() as ready:
+        ready.callback(sweep, work)
         redis = documents = None
         if point.faiss is not None:
-            documents = stage(work, point.faiss, spool / "faiss")
-            ready.callback(documents.discard_unless_switched)
+            documents = stage(work, point.faiss, switches, spool / "faiss")
         if point.redis is not None:
             fetch(work, point.redis, spool / "redis")
+            known = known_digest(work, ref.id)
             redis = ready.enter_context(
-                redis_running.made_ready(
-                    work, point.redis, spool / "redis", restore=restore, known=known_digest(work, ref.id)
-                )
+                redis_running.made_ready(work, point.redis, spool / "redis", restore=restore, known=known)
             )
-        began = Journal(
-            restore=restore,
-            point=ref.id,
-            swap=redis.journal if redis else None,
-            epochs=documents.switches if documents else (),
+        journal = Journal(
+            restore=restore, point=ref.id, swap=redis.journal if redis else None, epochs=switches
         )
-        both = _Swap(work, spool, began, redis, documents)
+        both = _Swap(work, spool, journal, redis, documents)
         if safety:
             _begin_safety(both, ready)
         _swap(both, safety=safety)
-        return Outcome(both.safety, tuple(one.collection for one in both.journal.epochs))
+        return Outcome(both.safety, tuple(one.collection for one in switches))
 
 
 def _begin_safety(both: _Swap, ready: ExitStack) -> None:
@@ -90,56 +87,55 @@ def _begin_safety(both: _Swap, ready: ExitStack) -> None:
 
 
 def _swap(both: _Swap, *, safety: bool) -> None:
+    """Journal, swap, and end: what ends a restore that went well also ends one that did not."""
     work = both.work
+    try:
+        journals.write(work.data_dir, both.journal)
+        _swap_paused(both, safety=safety)
+    except BaseException as error:
+        _undo(both, error)
+        raise
+    end(work, both.journal)
+
+
+def _swap_paused(both: _Swap, *, safety: bool) -> None:
+    """Hold writes, keep what is there, swap both stores, look at the result, and note that it is right."""
+    work = both.work
+    if both.documents is not None:
+        both.documents.wait_for_writers()
     with ExitStack() as held:
-        journal.write(work.data_dir, both.journal)
-        held.enter_context(_undone_on_error(both))
-        if both.documents is not None:
-            with both.documents.held():
-                """No write is under way any more, and the journal refuses new ones."""
         pause = held.enter_context(WritePause(both.redis.address)) if both.redis else None
-        check = pause.check if pause else _unpaused
-        # Once more inside: the old data must be back before writes are let in again.
-        held.enter_context(_undone_on_error(both))
         if safety:
             _keep_safety(both)
-        if both.redis is not None:
-            redis_running.load(work, both.redis, check)
+        if both.redis is not None and pause is not None:
+            redis_running.load(work, both.redis, pause)
             redis_running.compare(work, both.redis.address, both.redis.expected, both.spool)
         if both.documents is not None:
-            with both.documents.held():
-                both.documents.switch()
+            both.documents.switch()
         check_backend(work, both.documents)
-        check()
-        both.journal = both.journal.model_copy(update={"compared": True})
-        journal.write(work.data_dir, both.journal)
-        if both.redis is not None:
-            with talking_to(both.redis.address), connect(both.redis.address) as client:
-                redis_running.finish(client, both.redis.journal)
-    _settle(both)
+        if pause is not None:
+            pause.check()
+        _note(both, {"compared": True})
 
 
-def _settle(both: _Swap) -> None:
-    """Take the traces of the swap away, after writes have come back."""
-    if both.redis is not None:
-        with talking_to(both.redis.address), connect(both.redis.address) as client:
-            swap.unmark(client)
-    journal.remove(both.work.data_dir)
-    if both.documents is not None:
-        both.documents.remove_old()
-
-
-@contextmanager
-def _undone_on_error(both: _Swap) -> Iterator[None]:
-    """Put the old data back when anything fails before the journal says that the new one was compared."""
+def _undo(both: _Swap, error: BaseException) -> None:
+    """End a restore that failed; raise what failed together with what became of the data."""
+    old = Safety(both.old.folder, both.old.source(())) if both.old else None
     try:
-        yield
-    except BaseException:
-        if not both.journal.compared and not both.undone:
-            with both.work.watch.step("Roll back"):
-                undo(both.work, both.journal, both.old.folder if both.old else None)
-            both.undone = True
-        raise
+        with both.work.watch.step("Roll back"):
+            ended = end(both.work, both.journal, failed=True, safety=old)
+    except OpsError as second:
+        raise OpsError(
+            f"{_told(error)} The restore could not be ended: {second.what}",
+            f"{second.hint} The next `synapse` call ends it.",
+        ) from error
+    if isinstance(error, OpsError):
+        state = "The old data is back." if ended == "undone" else "The new data had to stay."
+        raise type(error)(f"{error.what} {state}", error.hint) from error
+
+
+def _told(error: BaseException) -> str:
+    return error.what if isinstance(error, OpsError) else f"The restore was stopped ({type(error).__name__})."
 
 
 def _keep_safety(both: _Swap) -> None:
@@ -150,15 +146,19 @@ def _keep_safety(both: _Swap) -> None:
     documents = None
     if both.documents is not None:
         with work.watch.step("Snapshot the present documents for the safety point") as advance:
-            documents = capture_collections(
-                indexes_root(work.data_dir), both.spool / "safety-faiss", progress=advance
-            )
+            try:
+                documents = capture_collections(
+                    indexes_root(work.data_dir), both.spool / "safety-faiss", progress=advance
+                )
+            except DamagedError as error:
+                raise DamagedError(error.what, "Add --force to restore without a safety point.") from error
     if both.old is None and documents is None:
         return
     both.safety, _, _ = store(work, both.old, documents, started=started, label="safety")
-    both.journal = both.journal.model_copy(update={"safety": both.safety.id})
-    journal.write(work.data_dir, both.journal)
+    _note(both, {"safety": both.safety.id})
 
 
-def _unpaused() -> None:
-    """Nothing is paused when only documents are restored; their lock is held."""
+def _note(both: _Swap, update: dict[str, object]) -> None:
+    noted = both.journal.model_copy(update=update)
+    journals.write(both.work.data_dir, noted)
+    both.journal = noted

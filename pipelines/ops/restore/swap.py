@@ -5,25 +5,26 @@ in before. A function library marks the new data: it travels with it, survives a
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import redis
 from redis.exceptions import RedisError
 
 from app.stores.memory.address import RedisAddress
-from pipelines.ops.errors import OpsError, UnreachableError
-from pipelines.ops.redis.connection import call, connect, named, talking_to
+from pipelines.ops.errors import OpsError, RefusedError, UnreachableError
+from pipelines.ops.redis.connection import call, named, talking_to
 from pipelines.ops.redis.digest import MARKER_PREFIX
 from pipelines.ops.restore.journal import RedisSwap
-
-Check = Callable[[], None]
-"""Raises when the write pause was lost."""
+from pipelines.ops.restore.pause import WritePause
 
 _POLL_S = 0.02
 _LINK_LIMIT_S = 20.0
 _REWRITE_LIMIT_S = 1800.0
+_REWRITES = 3
+"""Tries of the target to write its AOF before the restore gives up; writes are paused meanwhile."""
 _MARKER_CODE = "#!lua name={name}\nredis.register_function('{name}', function() return 1 end)"
+_FULL_DISK = "Look at its log and at the space on its disk."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,92 +36,143 @@ class Master:
 
 
 def mark(client: redis.Redis, restore: str) -> str:
-    """Put the mark of a restore into a scratch server; return its name."""
+    """Put the mark of a restore into a scratch server, in place of others; return its name."""
+    unmark(client)
     name = f"{MARKER_PREFIX}{restore}"
-    call(client, "FUNCTION", "LOAD", "REPLACE", _MARKER_CODE.format(name=name))
+    call(client, "FUNCTION", "LOAD", _MARKER_CODE.format(name=name))
     return name
+
+
+def marks(client: redis.Redis) -> list[str]:
+    """List the marks of restores that a server's data carries."""
+    libraries = call(client, "FUNCTION", "LIST", "LIBRARYNAME", f"{MARKER_PREFIX}*")
+    return [library[library.index(b"library_name") + 1].decode() for library in libraries]
 
 
 def holds(client: redis.Redis, marker: str) -> bool:
     """Say whether a server holds the data that was marked."""
-    return bool(call(client, "FUNCTION", "LIST", "LIBRARYNAME", marker))
+    return marker in marks(client)
 
 
-def replicate(address: RedisAddress, master: Master, journal: RedisSwap, check: Check) -> None:
-    """Make the target load the master's data and put it into its own AOF; it stays a replica, paused.
+def unmark(client: redis.Redis) -> None:
+    """Take the marks of restores out of the data; a write, so it comes after the pause."""
+    for name in marks(client):
+        call(client, "FUNCTION", "DELETE", name)
 
-    Raises OpsError with the reason when the link does not come up, breaks, or the AOF is not rewritten.
+
+def replicate(address: RedisAddress, master: Master, journal: RedisSwap, pause: WritePause) -> None:
+    """Make the paused target load the master's data and put it on its disk; it stays a replica.
+
+    Raises OpsError with the reason when the link does not come up, breaks, or the data is not written.
     """
-    with talking_to(address), connect(address) as client:
-        _set(client, journal.configuration, "masterauth", master.address.password or "")
+    with talking_to(address), pause.joined() as client:
+        if client.info("replication")["role"] != "master":
+            raise RefusedError(f"{named(address)} was given a master meanwhile.", "Find out by whom.")
         for name, value in (
+            ("masterauth", master.address.password or ""),
             ("masteruser", ""),
             ("repl-diskless-load", "swapdb"),
+            ("repl-diskless-sync-delay", "0"),
             ("replica-read-only", "yes"),
+            ("replica-serve-stale-data", "yes"),
             ("tls-replication", "no"),
         ):
-            _set(client, journal.configuration, name, value)
+            if name in journal.configuration:
+                call(client, "CONFIG", "SET", name, value)
+        pause.check()
         call(client, "REPLICAOF", master.address.host, master.address.port)
-        _wait_for_link(client, address, master, journal.marker, check)
-        wait_for_aof(client, check)
+        _wait_for_link(client, address, master, journal.marker, pause)
+        keep(client, pause)
 
 
-def wait_for_aof(client: redis.Redis, check: Check) -> None:
-    """Return when the target's AOF holds what its memory holds; start the rewrite again when it failed."""
-    deadline = time.monotonic() + _REWRITE_LIMIT_S
-    asked_again = False
-    while time.monotonic() < deadline:
-        check()
-        info = client.info("persistence")
-        if not info["aof_enabled"]:
-            return
-        if not info["aof_rewrite_in_progress"] and not info["aof_rewrite_scheduled"]:
-            if info["aof_last_bgrewrite_status"] == "ok" and info["aof_last_write_status"] == "ok":
-                return
-            if asked_again:
-                raise OpsError(
-                    "The target could not write the new data into its AOF.",
-                    "Look at its log and at the space on its disk.",
-                )
-            call(client, "BGREWRITEAOF")
-            asked_again = True
-        time.sleep(_POLL_S)  # a server tells of its rewrite only when asked
-    raise OpsError("The target did not finish writing its AOF.", "Look at its log and its disk.")
+def free(client: redis.Redis, address: RedisAddress, journal: RedisSwap) -> bool:
+    """Make a paused target a master of its own; True when it was a replica, and so took no writes.
+
+    Raises RefusedError when it follows a master that is not ours.
+    """
+    _wait_until_loaded(client)
+    info = client.info("replication")
+    replica = str(info["role"]) != "master"
+    if replica:
+        if int(info["master_port"]) != journal.master_port:
+            raise RefusedError(
+                f"{named(address)} is now a replica of {info['master_host']}:{info['master_port']}.",
+                "Make it a master, then run any `synapse` command to end the interrupted restore.",
+            )
+        call(client, "REPLICAOF", "NO", "ONE")
+    return replica
 
 
-def promote(client: redis.Redis, configuration: Mapping[str, str]) -> None:
-    """Make the target a master of its own again, with the configuration that it had."""
-    call(client, "REPLICAOF", "NO", "ONE")
+def configure(client: redis.Redis, configuration: Mapping[str, str]) -> None:
+    """Give the target back the configuration that it had."""
     for name, value in configuration.items():
         call(client, "CONFIG", "SET", name, value)
 
 
-def unmark(client: redis.Redis) -> None:
-    """Take the marks of restores out of the target; a write, so it comes after the pause."""
-    for library in call(client, "FUNCTION", "LIST", "LIBRARYNAME", f"{MARKER_PREFIX}*"):
-        name = library[library.index(b"library_name") + 1]
-        call(client, "FUNCTION", "DELETE", name)
+def keep(client: redis.Redis, pause: WritePause) -> None:
+    """Return when the target's disk holds what its memory holds, if it keeps its data at all."""
+    info = client.info("persistence")
+    if not info["aof_enabled"]:
+        if client.config_get("save").get("save"):
+            _snapshot(client, pause)
+        return
+    began = int(info["aof_rewrites"])
+    deadline = time.monotonic() + _REWRITE_LIMIT_S
+    while time.monotonic() < deadline:
+        pause.check()
+        info = client.info("persistence")
+        if not info["aof_rewrite_in_progress"]:
+            good = info["aof_last_bgrewrite_status"] == "ok" and info["aof_last_write_status"] == "ok"
+            if good and not info["aof_rewrite_scheduled"]:
+                return
+            if not good and int(info["aof_rewrites"]) >= began + _REWRITES:
+                raise OpsError("The target could not write the data into its AOF.", _FULL_DISK)
+            if not info["aof_rewrite_scheduled"]:
+                call(client, "BGREWRITEAOF")
+        time.sleep(_POLL_S)  # a server tells of its rewrite only when asked
+    raise OpsError("The target did not finish writing its AOF.", _FULL_DISK)
 
 
-def _set(client: redis.Redis, known: Mapping[str, str], name: str, value: str) -> None:
-    if name in known:
-        call(client, "CONFIG", "SET", name, value)
+def _snapshot(client: redis.Redis, pause: WritePause) -> None:
+    """Have a target without an AOF write its RDB file, from which it would start."""
+    _wait_for_child(client, pause)
+    call(client, "BGSAVE")
+    _wait_for_child(client, pause)
+    if client.info("persistence")["rdb_last_bgsave_status"] != "ok":
+        raise OpsError("The target could not write the data into its RDB file.", _FULL_DISK)
+
+
+def _wait_for_child(client: redis.Redis, pause: WritePause) -> None:
+    while client.info("persistence")["rdb_bgsave_in_progress"]:
+        pause.check()
+        time.sleep(_POLL_S)  # as above
+
+
+def _wait_until_loaded(client: redis.Redis) -> None:
+    deadline = time.monotonic() + _REWRITE_LIMIT_S
+    while client.info("persistence")["loading"]:
+        if time.monotonic() > deadline:
+            raise OpsError("The target did not finish loading.", "Look at its log.")
+        time.sleep(_POLL_S)  # as above
 
 
 def _wait_for_link(
-    client: redis.Redis, address: RedisAddress, master: Master, marker: str, check: Check
+    client: redis.Redis, address: RedisAddress, master: Master, marker: str, pause: WritePause
 ) -> None:
     heard = time.monotonic()
     progress: tuple[object, ...] = ()
     while time.monotonic() - heard < _LINK_LIMIT_S:
-        check()
+        pause.check()
         info = client.info("replication")
+        if info.get("master_port") != master.address.port:
+            raise RefusedError(f"{named(address)} was given another master.", "Find out by whom.")
         if info["master_link_status"] == "up" and _caught_up(info, master, address) and holds(client, marker):
             return
         now = (
             info.get("master_sync_in_progress"),
             info.get("master_sync_read_bytes"),
             info["slave_repl_offset"],
+            client.info("persistence").get("loading_loaded_bytes"),
         )
         if now != progress:
             progress, heard = now, time.monotonic()

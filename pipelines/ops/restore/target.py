@@ -7,8 +7,17 @@ import redis
 
 from pipelines.ops.model import RedisSource
 from pipelines.ops.redis.facts import ServerVersion, server_version
+from pipelines.ops.restore.swap import marks
 
-_SWAPPED = ("masterauth", "masteruser", "repl-diskless-load", "replica-read-only", "tls-replication")
+_SWAPPED = (
+    "masterauth",
+    "masteruser",
+    "repl-diskless-load",
+    "repl-diskless-sync-delay",
+    "replica-read-only",
+    "replica-serve-stale-data",
+    "tls-replication",
+)
 _HEADROOM = 1.25
 """A swap holds old and new data at once and then rewrites the AOF; measured peaks lie below this factor."""
 
@@ -28,6 +37,8 @@ class Target:
     maxmemory: int
     system_memory: int
     aof: bool
+    aof_failed: bool
+    marks: tuple[str, ...]
     configuration: dict[str, str]
 
 
@@ -47,6 +58,8 @@ def inspect(client: redis.Redis) -> Target:
         maxmemory=int(settings["maxmemory"]),
         system_memory=int(info.get("total_system_memory", 0)),
         aof=bool(info["aof_enabled"]),
+        aof_failed=info["aof_last_bgrewrite_status"] != "ok" or info["aof_last_write_status"] != "ok",
+        marks=tuple(marks(client)),
         configuration={name: settings[name] for name in _SWAPPED if name in settings},
     )
 
@@ -57,6 +70,13 @@ def objections(target: Target, source: RedisSource) -> Iterator[tuple[str, str]]
         yield "The target is a Redis Cluster node.", "Restore into a folder and load the nodes from it."
     if target.role != "master":
         yield f"The target is a {target.role}.", "Name its master with REDIS_HOST."
+    if target.marks:
+        yield (
+            f"Another restore into the target has begun, or was never ended ({target.marks[0]}).",
+            f"Run `synapse points` where it began, or, if that is gone, FUNCTION DELETE {target.marks[0]}.",
+        )
+    if target.aof_failed:
+        yield "The target fails to write its AOF.", "Free space on its disk, then BGREWRITEAOF."
     if target.watched:
         yield (
             "The target is watched by Sentinel, which would fail over.",

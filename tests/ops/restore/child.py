@@ -1,0 +1,23 @@
+"""Restores the point named on the command line: a process for tests to kill."""
+
+import os
+import sys
+import time
+
+from pipelines.ops.context import Context
+from pipelines.ops.redis.boot import Scratch
+from pipelines.ops.redis.programs import installed_programs
+from pipelines.ops.reporting import SilentReporter, Stopwatch
+from pipelines.ops.repository import FolderStore, Repository
+from pipelines.ops.restore.flow import restore
+from pipelines.ops.settings import load
+
+if __name__ == "__main__":
+    settings = load(os.environ, env_file=None)
+    work = Context(
+        settings=settings,
+        repository=Repository.open(FolderStore(settings.repository)),
+        scratch=Scratch(installed_programs(), settings.scratch),
+        watch=Stopwatch(SilentReporter(), time.perf_counter),
+    )
+    restore(work, sys.argv[1])
