@@ -11,6 +11,7 @@ from typing import TypedDict
 
 _NOBODY = 65534
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NO_NEW_PRIVS = 38
 
 
 class Identity(TypedDict, total=False):
@@ -39,12 +40,19 @@ def hand_over(folder: Path) -> None:
 
 
 def bounded(*, memory: int | None = None) -> Callable[[], None]:
-    """Return what the child does first: die with its parent, dump no core, stay within `memory` bytes."""
+    """Return what the child does first: die with its parent, gain no rights, dump no core, stay in bounds.
+
+    `memory` bounds its address space in bytes. The child dies with the thread that starts it.
+    """
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    parent = os.getpid()
 
     def prepare() -> None:
         if libc is not None:
             libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+            if os.getppid() != parent:
+                os._exit(1)  # it ended before the line above could bind us to it
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if memory is not None:
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

@@ -24,10 +24,11 @@ class FileEntry(_Written):
 
 
 class KeyCount(_Written):
-    """Keys of one Redis database at the cut; `expires` of them have a time to live."""
+    """Keys of a Redis database at the cut; `expires` have a time to live, `fading` have fields with one."""
 
     keys: int
     expires: int
+    fading: int = 0
 
 
 class RedisSource(_Written):

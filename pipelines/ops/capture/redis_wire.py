@@ -1,5 +1,6 @@
 """Capture a running Redis over the replication protocol, cut at one offset, as a multi-part AOF folder."""
 
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from pipelines.ops.redis.facts import (
 from pipelines.ops.redis.replication import ReplicationCapture
 
 ATTEMPTS = 3
+_NEWEST = "255.255.255"
 _NO_COUNTS = (
     "keys were not counted at the cut: the user may not run INFO in a transaction (+info +multi +exec)"
 )
@@ -100,14 +102,7 @@ class RedisWireCapture:
             )
         length = self._capture.drain_to(counts.offset) if counts else None
         self._capture.close()
-        length = aof.write_folder(
-            self._spool,
-            rdb=self._capture.rdb,
-            raw=self._capture.raw,
-            length=length,
-            arrivals=self._capture.arrivals,
-        )
-        self._capture.raw.unlink()
+        length = self._written(length)
         return CapturedRedis(
             folder=self._spool,
             version=self._version,
@@ -116,6 +111,24 @@ class RedisWireCapture:
             counts=counts,
             notes=() if counts else (_NO_COUNTS,),
         )
+
+    def _written(self, length: int | None) -> int:
+        """Lay the AOF folder; return the stream bytes used."""
+        try:
+            length = aof.write_folder(
+                self._spool,
+                rdb=self._capture.rdb,
+                raw=self._capture.raw,
+                length=length,
+                arrivals=self._capture.arrivals,
+            )
+            self._capture.raw.unlink()
+        except OSError as error:
+            raise OpsError(
+                f"The capture cannot be written to {self._spool} ({error.strerror}).",
+                "Free space there, or set SYNAPSE_SCRATCH_DIR to a folder with room.",
+            ) from error
+        return length
 
 
 def capture_redis(
@@ -127,13 +140,17 @@ def capture_redis(
 ) -> CapturedRedis:
     """Capture and cut at once; a capture that the server drops is tried again, in a new folder."""
     for attempt in range(1, attempts + 1):
+        folder = spool / f"attempt-{attempt}"
         try:
-            with RedisWireCapture(address, spool / f"attempt-{attempt}", progress=progress) as capture:
+            with RedisWireCapture(address, folder, progress=progress) as capture:
                 capture.wait_for_copy()
                 return capture.cut()
         except UnreachableError as error:
-            if attempt == attempts or not _dropped(error):
-                raise _with_limit(address, error) from error
+            shutil.rmtree(folder, ignore_errors=True)
+            if not _dropped(error):
+                raise
+            if attempt == attempts:
+                raise _with_limit(address, error) from error.__cause__
     raise AssertionError  # the loop returns or raises
 
 
@@ -143,8 +160,6 @@ def _dropped(error: OpsError) -> bool:
 
 def _with_limit(address: RedisAddress, error: UnreachableError) -> UnreachableError:
     """Add the server's own output buffer limit to the sentence about a dropped capture."""
-    if not _dropped(error):
-        return error
     with suppress(RedisError, OSError), connect(address) as client:
         limit = client.config_get("client-output-buffer-limit").get("client-output-buffer-limit", "")
         return UnreachableError(error.what, f"{error.hint} It is now: {limit}.")
@@ -178,7 +193,7 @@ def _not_permitted(error: BaseException | None) -> bool:
 
 
 def _announced(version: ServerVersion | None) -> str | None:
-    """Valkey writes its newest RDB only to a replica that says its version."""
-    if version is None or version.family != "valkey":
-        return None
-    return ".".join(map(str, version.version))
+    """Valkey writes its newest RDB only to a replica that says its version; the unknown may be one."""
+    if version is None:
+        return _NEWEST
+    return ".".join(map(str, version.version)) if version.family == "valkey" else None

@@ -1,6 +1,6 @@
 """Write a multi-part AOF folder (Redis 7: base, incremental file and manifest) from a capture."""
 
-from bisect import bisect_right
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,17 +19,23 @@ class TimeNotes:
     """The AOF's own notes of time (`#TS:<unix seconds>`), put before the first command of each second."""
 
     def __init__(self, arrivals: Sequence[tuple[int, int]]) -> None:
-        self._offsets = [offset for offset, _ in arrivals]
-        self._seconds = [second for _, second in arrivals]
+        self._arrivals = arrivals
+        self._next = 0
+        self._due = arrivals[0][0] if arrivals else sys.maxsize
         self._noted = -1
 
     def before(self, offset: int) -> bytes:
-        """Return the note for a command that starts at a stream offset, or nothing when it has one."""
-        index = bisect_right(self._offsets, offset) - 1
-        if index < 0 or self._seconds[index] == self._noted:
+        """Return the note for a command at a stream offset (offsets grow), or nothing when it has one."""
+        if offset < self._due:
             return b""
-        self._noted = self._seconds[index]
-        return b"#TS:%d\r\n" % self._noted
+        while self._next < len(self._arrivals) and self._arrivals[self._next][0] <= offset:
+            self._next += 1
+        self._due = self._arrivals[self._next][0] if self._next < len(self._arrivals) else sys.maxsize
+        second = self._arrivals[self._next - 1][1]
+        if second <= self._noted:
+            return b""
+        self._noted = second
+        return b"#TS:%d\r\n" % second
 
 
 def write_folder(

@@ -1,6 +1,6 @@
 """Connections to a Redis or Valkey server, and its errors in an operator's words."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,6 +45,27 @@ def call(client: redis.Redis, *parts: str | bytes | int) -> Any:  # noqa: ANN401
     return client.execute_command(*parts, NEVER_DECODE=True)  # type: ignore[no-untyped-call]  # untyped there
 
 
+@contextmanager
+def raw(client: redis.Redis) -> Iterator[Callable[[Sequence[bytes], int], list[Any]]]:
+    """Give a function that sends packed commands and reads so many replies as they are."""
+    connection = client.connection_pool.get_connection()
+
+    def exchange(packed: Sequence[bytes], replies: int) -> list[Any]:
+        if packed:
+            connection.send_packed_command(packed)  # type: ignore[no-untyped-call]  # untyped there
+        return [connection.read_response(disable_decoding=True) for _ in range(replies)]
+
+    whole = False
+    try:
+        yield exchange
+        whole = True
+    finally:
+        if not whole:
+            # Replies that nobody read must not answer another command.
+            connection.disconnect()  # type: ignore[no-untyped-call]  # untyped there
+        client.connection_pool.release(connection)
+
+
 def named(address: RedisAddress) -> str:
     """Name a server in a sentence, without its password."""
     return f"Redis at {address.host}:{address.port}"
@@ -63,7 +84,7 @@ def talking_to(address: RedisAddress) -> Iterator[None]:
 
 def explain(address: RedisAddress, error: RedisError) -> OpsError:
     """Say what a client error means for the operator."""
-    name, text = named(address), str(error).split("\n")[0]
+    name, text = named(address), _without_secret(address, str(error).split("\n")[0])
     if isinstance(error, AuthenticationError) or text.startswith(("NOAUTH", "WRONGPASS")):
         return UnreachableError(
             f"{name} refused the password ({text}).",
@@ -78,7 +99,17 @@ def explain(address: RedisAddress, error: RedisError) -> OpsError:
         return UnreachableError(f"{name} is still loading its data.", "Try again when it has finished.")
     if isinstance(error, ResponseError):
         return OpsError(f"{name} answered: {text}.", "See the server's log for the reason.")
+    if address.tls and "certificate" in text.lower():
+        return UnreachableError(
+            f"{name} shows a certificate that is not trusted ({text}).",
+            "Set REDIS_TLS_CA to the file of the authority that signed it, and REDIS_HOST to the name in it.",
+        )
     return UnreachableError(
         f"{name} cannot be reached ({text}).",
         "Start it, or set REDIS_HOST, REDIS_PORT and REDIS_TLS to where it runs.",
     )
+
+
+def _without_secret(address: RedisAddress, text: str) -> str:
+    """Take the password out of a server's words: a server without AUTH repeats what it was sent."""
+    return text.replace(address.password, "…") if address.password else text

@@ -1,43 +1,52 @@
 """The digest of a data set: what `DEBUG DIGEST` leaves out is in it, and an expiring key does not change it.
 
-Per database and key: type, an order-independent digest of the value (`DEBUG DIGEST-VALUE`), `PEXPIRETIME`,
-for streams their groups and pending entries, for hashes the times of their fields; and the function
-libraries. Keys are added up, so their order is free. Volatile keys are kept apart, by the time of their end.
+Per database and key: the digest of type and value (`DEBUG DIGEST-VALUE`, order-independent), `PEXPIRETIME`,
+for streams their groups and pending entries; and the function libraries. Keys are added up, so their order is
+free. What ends by itself, volatile keys and volatile fields of hashes, is kept apart, by the time of its end.
 """
 
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import redis
 
-from pipelines.ops.model import RedisDigest, VolatileKeys
+from pipelines.ops.model import KeyCount, RedisDigest, VolatileKeys
 from pipelines.ops.redis.connection import call
 from pipelines.ops.redis.facts import key_counts
+from pipelines.ops.redis.field_times import hash_state
+from pipelines.ops.redis.scanning import Batch, batches, hashes_with_field_times, keys_of_type
+from pipelines.ops.redis.stream_state import mapping, stream_state
 
-_BATCH = 1000
 _MODULUS = 1 << 256
 _MOST_BUCKETS = 4096
+_GONE = -2
+_NOTHING = b"0" * 40
 MARKER_PREFIX = "synapse_restore_"
-_TYPE_AND_END = """
-local found = {}
-for index, key in ipairs(KEYS) do
-  found[index] = redis.call('TYPE', key).ok .. ' ' .. redis.call('PEXPIRETIME', key)
-end
-return table.concat(found, ' ')
-"""
+
+_Ends = dict[tuple[str, int], tuple[int, int]]
+"""By database and second (or start of a bucket): how many, and their added-up fingerprints."""
 
 
 @dataclass(slots=True)
 class _Sums:
-    """Added-up fingerprints of one database."""
+    """Added-up fingerprints of one database: of what stays, and of what ends by the second of its end."""
 
+    name: bytes
     count: int = 0
     total: int = 0
     ends: dict[int, tuple[int, int]] = field(default_factory=lambda: defaultdict(lambda: (0, 0)))
+
+    def add(self, key: bytes, state: bytes, end: int) -> None:
+        """Add one key, or one part of a key, that ends at a time in unix milliseconds or never (-1)."""
+        fingerprint = _fingerprint(self.name, key, state)
+        if end < 0:
+            self.total += fingerprint
+        else:
+            count, total = self.ends[end // 1000]
+            self.ends[end // 1000] = (count + 1, (total + fingerprint) % _MODULUS)
 
 
 def digest(
@@ -49,15 +58,16 @@ def digest(
     """
     began = time.time()
     with database(0) as client:
-        info = client.info("keyspace")
+        keyspace = key_counts(client.info("keyspace"))
         functions = _functions(client)
     counts: dict[str, int] = {}
     sums: dict[str, str] = {}
-    ends: dict[tuple[str, int], tuple[int, int]] = {}
-    for name in sorted(key_counts(info), key=int):
+    ends: _Ends = {}
+    for name in sorted(keyspace, key=int):
         with database(int(name)) as client:
-            found = _database_sums(client, name, info[f"db{name}"], progress or _silent)
-        counts[name], sums[name] = found.count, f"{found.total:064x}"
+            found = _database_sums(client, name, keyspace[name], progress or _silent)
+        if found.count or found.total:
+            counts[name], sums[name] = found.count, f"{found.total % _MODULUS:064x}"
         ends |= {(name, second): value for second, value in found.ends.items()}
     return RedisDigest(
         persistent=_condense(sums, functions),
@@ -94,123 +104,115 @@ def _volatile_differences(expected: VolatileKeys, found: VolatileKeys, settled: 
             yield f"volatile keys of database {bucket[0]} that end after {bucket[1]} (unix seconds) differ"
 
 
-def _widened(keys: VolatileKeys, width: int) -> dict[tuple[str, int], tuple[int, int]]:
-    sums: dict[tuple[str, int], tuple[int, int]] = {}
-    for name, start, count, total in keys.buckets:
+def _widened(keys: VolatileKeys, width: int) -> _Ends:
+    return _folded(
+        {(name, start): (count, int(total, 16)) for name, start, count, total in keys.buckets}, width
+    )
+
+
+def _folded(ends: _Ends, width: int) -> _Ends:
+    sums: _Ends = {}
+    for (name, start), (count, total) in ends.items():
         bucket = (name, start - start % width)
         old = sums.get(bucket, (0, 0))
-        sums[bucket] = (old[0] + count, (old[1] + int(total, 16)) % _MODULUS)
+        sums[bucket] = (old[0] + count, (old[1] + total) % _MODULUS)
     return sums
 
 
-def _buckets(ends: dict[tuple[str, int], tuple[int, int]]) -> VolatileKeys:
-    keys = VolatileKeys(
-        width=1,
-        buckets=tuple(
-            (name, second, count, f"{total:064x}") for (name, second), (count, total) in sorted(ends.items())
-        ),
-    )
+def _buckets(ends: _Ends) -> VolatileKeys:
     width = 1
-    sums = _widened(keys, width)
-    while len(sums) > _MOST_BUCKETS:
+    while len(ends) > _MOST_BUCKETS:
         width *= 2
-        sums = _widened(keys, width)
+        ends = _folded(ends, width)
     return VolatileKeys(
         width=width,
-        buckets=tuple((*bucket, count, f"{total:064x}") for bucket, (count, total) in sums.items()),
+        buckets=tuple((*bucket, count, f"{total:064x}") for bucket, (count, total) in sorted(ends.items())),
     )
 
 
 def _database_sums(
-    client: redis.Redis, name: str, counts: dict[str, int], progress: Callable[[int], None]
+    client: redis.Redis, name: str, counts: KeyCount, progress: Callable[[int], None]
 ) -> _Sums:
-    sums = _Sums()
-    fields_end = _has_field_times(counts)
-    look = client.register_script(_TYPE_AND_END)
-    for keys in _batches(client, shrinks=bool(counts["expires"])):
-        kinds = bytes(look(keys=keys)).split()
-        values: Sequence[bytes] = call(client, "DEBUG", "DIGEST-VALUE", *keys)
-        for index, key in enumerate(keys):
-            kind, end = kinds[2 * index], int(kinds[2 * index + 1])
-            if kind == b"none":
-                continue
-            state = b" %s %s %d " % (kind, values[index], end)
-            extra = _extra(client, key, kind, fields_end=fields_end)
-            _add(sums, _fingerprint(name, key, state + extra), end)
-        progress(len(keys))
+    volatile = bool(counts.expires)
+    if counts.fading:
+        apart = hashes_with_field_times(client)
+        sums = _sums(client, name, progress, apart=apart, ends=volatile, once=True)
+        for key in apart:
+            _add_hash(client, sums, key)
+        return sums
+    sums = _sums(client, name, progress, apart=set(), ends=volatile, once=volatile)
+    if not volatile and sums.count != counts.keys:
+        return _sums(client, name, _silent, apart=set(), ends=False, once=True)
     return sums
 
 
-def _batches(client: redis.Redis, *, shrinks: bool) -> Iterator[list[bytes]]:
-    """Yield every key once: SCAN repeats keys when a table shrinks, as it does when many keys expire."""
-    seen: set[bytes] | None = set() if shrinks else None
-    cursor = 0
-    while True:
-        cursor, found = client.scan(cursor, count=_BATCH)
-        keys = [bytes(key) for key in dict.fromkeys(found)]  # type: ignore[arg-type]  # never decoded
-        if seen is not None:
-            keys = [key for key in keys if key not in seen]
-            seen.update(keys)
-        if keys:
-            yield keys
-        if cursor == 0:
-            return
+def _sums(
+    client: redis.Redis,
+    name: str,
+    progress: Callable[[int], None],
+    *,
+    apart: set[bytes],
+    ends: bool,
+    once: bool,
+) -> _Sums:
+    """Add up all keys but those set `apart`, and what streams hold beside their entries."""
+    sums = _Sums(name.encode())
+    for batch in batches(client, ends=ends, once=once):
+        if ends or apart:
+            _add_each(sums, batch, apart)
+        else:
+            _add_persistent(sums, batch)
+        progress(len(batch.keys))
+    for key in {key for keys in keys_of_type(client, "stream") for key in keys}:
+        end = int(call(client, "PEXPIRETIME", key))
+        state = stream_state(client, key)
+        if end != _GONE and state is not None:
+            sums.add(key, b"groups " + state, end)
+    return sums
 
 
-def _fingerprint(database: str, key: bytes, state: bytes) -> int:
-    head = b"%s %d " % (database.encode(), len(key))
-    return int.from_bytes(hashlib.blake2b(head + key + state, digest_size=32).digest(), "big")
-
-
-def _add(sums: _Sums, fingerprint: int, end: int) -> None:
-    if end < 0:
-        sums.count += 1
-        sums.total = (sums.total + fingerprint) % _MODULUS
-        return
-    count, total = sums.ends[end // 1000]
-    sums.ends[end // 1000] = (count + 1, (total + fingerprint) % _MODULUS)
-
-
-def _extra(client: redis.Redis, key: bytes, kind: bytes, *, fields_end: bool) -> bytes:
-    if kind == b"stream":
-        return _stream_state(client, key)
-    if kind == b"hash" and fields_end:
-        fields = sorted(client.hkeys(key))
-        return repr(list(zip(fields, client.hpexpiretime(key, *fields), strict=True))).encode()
-    return b""
-
-
-def _stream_state(client: redis.Redis, key: bytes) -> bytes:
-    """Return what a stream holds beside its entries; times at which consumers were last seen are not data."""
-    full = _mapping(call(client, "XINFO", "STREAM", key, "FULL", "COUNT", 0))
-    state = {
-        name: full.get(name) for name in (b"last-generated-id", b"max-deleted-entry-id", b"entries-added")
-    }
-    groups = [_mapping(group) for group in full.get(b"groups") or []]
-    return repr((state, sorted((_group_state(group) for group in groups), key=repr))).encode()
-
-
-def _group_state(group: dict[bytes, Any]) -> tuple[object, ...]:
-    consumers = [_mapping(consumer) for consumer in group.get(b"consumers") or []]
-    return (
-        group.get(b"name"),
-        group.get(b"last-delivered-id"),
-        group.get(b"entries-read"),
-        group.get(b"pel"),
-        sorted((consumer.get(b"name"), consumer.get(b"pel")) for consumer in consumers),
+def _add_persistent(sums: _Sums, batch: Batch) -> None:
+    """Add a batch without any time to live; the inner loop of the digest."""
+    name, blake, number = sums.name, hashlib.blake2b, int.from_bytes
+    sums.total += sum(
+        [
+            number(blake(b"%s %d %s %s -1" % (name, len(key), key, value), digest_size=32).digest(), "big")
+            for key, value in zip(batch.keys, batch.values, strict=True)
+        ]
     )
+    sums.count += len(batch.keys)
 
 
-def _mapping(pairs: Any) -> dict[bytes, Any]:  # noqa: ANN401  # a reply of RESP 2 or 3
-    if isinstance(pairs, dict):
-        return pairs
-    flat = list(pairs) if isinstance(pairs, (list, tuple)) else []
-    return dict(zip(flat[::2], flat[1::2], strict=True))
+def _add_each(sums: _Sums, batch: Batch, apart: set[bytes]) -> None:
+    ends = batch.ends or [-1] * len(batch.keys)
+    for key, value, end in zip(batch.keys, batch.values, ends, strict=True):
+        if key in apart or end == _GONE or (end < 0 and value == _NOTHING):
+            continue
+        sums.add(key, b"%s %d" % (value, end), end)
+        sums.count += end < 0
+
+
+def _add_hash(client: redis.Redis, sums: _Sums, key: bytes) -> None:
+    """Add a hash with volatile fields: its other fields as one value, each volatile field by itself."""
+    found = hash_state(client, key)
+    if found is None:
+        return
+    if found.value is not None:
+        sums.add(key, b"%s %d" % (found.value, found.end), found.end)
+        sums.count += found.end < 0
+    for name, content, end in found.volatile:
+        state = b"field %d %s %d %s %d %d" % (len(name), name, len(content), content, end, found.end)
+        sums.add(key, state, min(end, found.end) if found.end >= 0 else end)
+
+
+def _fingerprint(database: bytes, key: bytes, state: bytes) -> int:
+    whole = b"%s %d %s %s" % (database, len(key), key, state)
+    return int.from_bytes(hashlib.blake2b(whole, digest_size=32).digest(), "big")
 
 
 def _functions(client: redis.Redis) -> str:
     """Hash the function libraries, without the mark that a restore under way leaves."""
-    libraries = [_mapping(library) for library in call(client, "FUNCTION", "LIST", "WITHCODE")]
+    libraries = [mapping(library) for library in call(client, "FUNCTION", "LIST", "WITHCODE")]
     named = sorted(
         (bytes(library[b"library_name"]), bytes(library[b"library_code"])) for library in libraries
     )
@@ -220,10 +222,6 @@ def _functions(client: redis.Redis) -> str:
 
 def _condense(sums: dict[str, str], functions: str) -> str:
     return hashlib.blake2b(repr((sorted(sums.items()), functions)).encode(), digest_size=32).hexdigest()
-
-
-def _has_field_times(counts: dict[str, int]) -> bool:
-    return bool(counts.get("keys_with_volatile_items", 0) or counts.get("subexpiry", 0))
 
 
 def _silent(_count: int) -> None:

@@ -88,9 +88,16 @@ def keyspace(client: redis.Redis) -> Keyspace:
 
 
 def key_counts(info: dict[str, dict[str, int]]) -> dict[str, KeyCount]:
-    """Read INFO keyspace: `{"db0": {"keys": 3, "expires": 1}}` to counts by database number."""
+    """Read INFO keyspace: `{"db0": {"keys": 3, "expires": 1}}` to counts by database number.
+
+    Hashes with volatile fields are `keys_with_volatile_items` to Valkey, `subexpiry` to Redis.
+    """
     return {
-        name.removeprefix("db"): KeyCount(keys=counts["keys"], expires=counts["expires"])
+        name.removeprefix("db"): KeyCount(
+            keys=counts["keys"],
+            expires=counts["expires"],
+            fading=counts.get("keys_with_volatile_items", 0) or counts.get("subexpiry", 0),
+        )
         for name, counts in info.items()
     }
 

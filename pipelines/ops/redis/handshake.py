@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-from contextlib import suppress
 from typing import Protocol
 
 import redis
@@ -39,18 +38,36 @@ def command(*parts: str | bytes) -> bytes:
 def dial(address: RedisAddress, *, timeout: float) -> Wire:
     """Open a socket and log in. Raises UnreachableError with the remedy."""
     try:
-        wire: Wire = socket.create_connection((address.host, address.port), timeout=timeout)
-        if address.tls:
-            context = ssl.create_default_context(cafile=str(address.tls_ca) if address.tls_ca else None)
-            wire = context.wrap_socket(wire, server_hostname=address.host)  # type: ignore[arg-type]  # a plain socket here
+        wire = _opened(address, timeout)
     except OSError as error:
         raise explain(address, redis.ConnectionError(str(error))) from error
-    if address.password is not None:
-        login = (address.username, address.password) if address.username else (address.password,)
-        reply = ask(wire, address, "AUTH", *login)
-        if not reply.startswith(b"+"):
-            raise explain(address, redis.AuthenticationError(reply[1:].decode(errors="replace")))
+    try:
+        _log_in(wire, address)
+    except BaseException:
+        wire.close()
+        raise
     return wire
+
+
+def _log_in(wire: Wire, address: RedisAddress) -> None:
+    if address.password is None:
+        return
+    login = (address.username, address.password) if address.username else (address.password,)
+    reply = ask(wire, address, "AUTH", *login)
+    if not reply.startswith(b"+"):
+        raise explain(address, redis.AuthenticationError(reply[1:].decode(errors="replace")))
+
+
+def _opened(address: RedisAddress, timeout: float) -> Wire:
+    plain = socket.create_connection((address.host, address.port), timeout=timeout)
+    if not address.tls:
+        return plain
+    try:
+        context = ssl.create_default_context(cafile=str(address.tls_ca) if address.tls_ca else None)
+        return context.wrap_socket(plain, server_hostname=address.host)
+    except BaseException:
+        plain.close()
+        raise
 
 
 def ask(wire: Wire, address: RedisAddress, *parts: str) -> bytes:
@@ -80,11 +97,11 @@ def line(wire: Wire) -> bytes:
 def begin_sync(wire: Wire, address: RedisAddress, *, version: str | None) -> tuple[str, int]:
     """Ask for a full copy; return the replication id and the offset at which its stream begins.
 
-    `version` is sent to Valkey so that it writes its own RDB version (else an older one without field TTLs).
+    `version` is sent to Valkey so that it writes its own RDB version (else an older one without field TTLs);
+    a server that does not know this option says so, and nothing is lost.
     """
-    with suppress(OpsError):
-        if version:
-            ask(wire, address, "REPLCONF", "version", version)
+    if version:
+        ask(wire, address, "REPLCONF", "version", version)
     ask(wire, address, "REPLCONF", "capa", "eof", "capa", "psync2")
     reply = ask(wire, address, "PSYNC", "?", "-1").decode(errors="replace")
     words = reply.split()

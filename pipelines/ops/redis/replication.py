@@ -4,7 +4,6 @@ A slow reader is dropped by the server (`client-output-buffer-limit replica`), s
 from the socket to the disk; the stream is cut into commands afterwards.
 """
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -15,11 +14,12 @@ from typing import BinaryIO, Self
 from app.stores.memory.address import RedisAddress
 from pipelines.ops.errors import OpsError, UnreachableError
 from pipelines.ops.redis.connection import named
-from pipelines.ops.redis.handshake import Wire, begin_sync, command, dial, line
+from pipelines.ops.redis.handshake import begin_sync, command, dial, line
 
 _BLOCK = 1 << 20
 _EOF_MARK = 40
 _ACK_EVERY_S = 1.0
+_LISTEN_S = 0.1
 _SILENCE_S = 60.0
 _ACK = command("REPLCONF", "ACK", "0")
 
@@ -50,8 +50,12 @@ class ReplicationCapture:
         self._changed = threading.Condition()
         self._rdb_done = False
         self._stop = False
-        self._wire = dial(address, timeout=10.0)
-        self.replid, self.offset = begin_sync(self._wire, address, version=version)
+        self._wire = dial(address, timeout=_SILENCE_S)
+        try:
+            self.replid, self.offset = begin_sync(self._wire, address, version=version)
+        except BaseException:
+            self._wire.close()
+            raise
         self._thread = threading.Thread(target=self._run, name="replication-capture", daemon=True)
         self._thread.start()
 
@@ -93,22 +97,36 @@ class ReplicationCapture:
 
     def _run(self) -> None:
         try:
-            self._wire.settimeout(_SILENCE_S)
             with self.rdb.open("wb") as file:
                 self._copy(file)
                 file.flush()
             with self.raw.open("wb", buffering=0) as stream:
-                self._wire.sendall(_ACK)
+                self._acknowledge()
                 self._tell(rdb_done=True)
                 self._follow(stream)
-        except (OSError, ValueError) as error:
-            with self._changed:
-                self._failure = error
-                self._changed.notify_all()
+        except ConnectionError as error:
+            self._fail(error)
+        except OSError as error:
+            place = self.rdb.parent
+            self._fail(
+                OpsError(
+                    f"The capture cannot be written to {place} ({error.strerror}).",
+                    "Free space there, or set SYNAPSE_SCRATCH_DIR to a folder with room.",
+                )
+            )
+
+    def _fail(self, error: Exception) -> None:
+        with self._changed:
+            self._failure = error
+            self._changed.notify_all()
 
     def _copy(self, file: BinaryIO) -> None:
-        head = line(self._wire)
-        if head.startswith(b"$EOF:"):
+        try:
+            head = line(self._wire)
+        except OSError as error:
+            raise ConnectionError(str(error)) from error
+        self._wire.settimeout(_LISTEN_S)
+        if head.startswith(b"$EOF:") and len(head) == len(b"$EOF:") + _EOF_MARK:
             self._copy_until(file, head[5:])
         elif head.startswith(b"$") and head[1:].isdigit():
             self._copy_sized(file, int(head[1:]))
@@ -119,39 +137,61 @@ class ReplicationCapture:
         """Copy until the 40-byte mark; the server sends nothing behind it before our first ACK."""
         tail = b""
         while tail != mark:
-            block = _received(self._wire)
+            block = self._next_block(_BLOCK)
             file.write(block)
-            tail = (tail + block)[-_EOF_MARK:]
+            tail = (tail + block[-_EOF_MARK:])[-_EOF_MARK:]
             self._progress(len(block))
         file.truncate(file.tell() - _EOF_MARK)
 
     def _copy_sized(self, file: BinaryIO, size: int) -> None:
         left = size
         while left:
-            block = self._wire.recv(min(_BLOCK, left))
-            if not block:
-                raise ConnectionError("connection closed")
+            block = self._next_block(min(_BLOCK, left))
             file.write(block)
             left -= len(block)
             self._progress(len(block))
 
-    def _follow(self, stream: BinaryIO) -> None:
-        self._wire.settimeout(_ACK_EVERY_S / 10)
-        acked = heard = time.monotonic()
+    def _next_block(self, count: int) -> bytes:
+        heard = time.monotonic()
         while not self._stop:
-            try:
-                block = _received(self._wire)
-            except TimeoutError:
-                block = b""
+            block = self._received(count)
+            if block:
+                return block
+            if time.monotonic() - heard > _SILENCE_S:
+                raise ConnectionError(f"nothing heard for {_SILENCE_S:.0f} s")
+        raise ConnectionError("hung up")
+
+    def _follow(self, stream: BinaryIO) -> None:
+        acknowledged = heard = time.monotonic()
+        while not self._stop:
+            block = self._received(_BLOCK)
             clock = time.monotonic()
             if block:
                 heard = clock
                 self._store(stream, block)
             elif clock - heard > _SILENCE_S:
-                raise TimeoutError(f"nothing heard for {_SILENCE_S:.0f} s")
-            if clock - acked >= _ACK_EVERY_S:
-                self._wire.sendall(_ACK)
-                acked = clock
+                raise ConnectionError(f"nothing heard for {_SILENCE_S:.0f} s")
+            if clock - acknowledged >= _ACK_EVERY_S:
+                self._acknowledge()
+                acknowledged = clock
+
+    def _received(self, count: int) -> bytes:
+        """Return what has come, or nothing after a short while; each failure of the wire ends the capture."""
+        try:
+            block = self._wire.recv(count)
+        except TimeoutError:
+            return b""
+        except OSError as error:
+            raise ConnectionError(error.strerror or str(error)) from error
+        if not block:
+            raise ConnectionError("connection closed")
+        return block
+
+    def _acknowledge(self) -> None:
+        try:
+            self._wire.sendall(_ACK)
+        except OSError as error:
+            raise ConnectionError(error.strerror or str(error)) from error
 
     def _store(self, stream: BinaryIO, block: bytes) -> None:
         second = int(self._now())
@@ -168,19 +208,3 @@ class ReplicationCapture:
             self._rdb_done = self._rdb_done or rdb_done
             self.received += count
             self._changed.notify_all()
-
-
-def _received(wire: Wire) -> bytes:
-    block = wire.recv(_BLOCK)
-    if not block:
-        raise ConnectionError("connection closed")
-    return block
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush a folder's entries to disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -5,10 +5,14 @@ unix socket alone unless a target must reach it, and dead with its parent.
 """
 
 import os
+import re
 import secrets
+import signal
 import socket
 import subprocess
 import time
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,14 +32,29 @@ _LOG = "scratch.log"
 _POLL_S = 0.005
 _BOOT_LIMIT_S = 1800.0
 _REPLY_LIMIT_S = 600.0
-_LOG_TAIL = 400
+_LOG_BYTES = 1 << 18
+_WORDS = 400
+_NOISE = re.compile(
+    r"ready to exit|REDIS BUG|=== |---|WARNING|oO0OoO0|version=|Configuration loaded|thread .* terminated"
+    r"|STACK|config from stdin|Server initialized|lua-enable-insecure-api"
+)
+_OF_THIS_MACHINE = (
+    (
+        "Out Of Memory",
+        "it needs more memory than it may use",
+        "Give it more memory, or use a larger machine.",
+    ),
+    ("No space left", "the disk of its folder is full", "Free space, or set SYNAPSE_SCRATCH_DIR elsewhere."),
+    ("listening", "its port was taken by another program", "Run the same command again."),
+)
 _SOCKET_PATH_LIMIT = 100
 
 
 class ScratchServer:
     """A server booted on `<folder>/appendonlydir`; `client` speaks to it once it has loaded.
 
-    `reachable` also opens a port on that address (loopback when a target on this machine must dial in).
+    `reachable` also opens a port on that address (loopback when a target on this machine must dial in);
+    `without` are commands that it must not have. It dies with the thread that makes it.
     """
 
     def __init__(
@@ -46,6 +65,7 @@ class ScratchServer:
         reachable: str | None = None,
         databases: int = 16,
         memory: int | None = None,
+        without: Collection[bytes] = (),
     ) -> None:
         self.folder = folder
         self.program = program
@@ -53,11 +73,19 @@ class ScratchServer:
         self.port = _free_port(reachable) if reachable else 0
         self._address = reachable or "127.0.0.1"
         self._databases = databases
+        self._without = without
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         hand_over(folder)
         self._handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        self._process = self._start(memory)
+        try:
+            self._process = self._start(memory)
+        except OSError as error:
+            os.close(self._handle)
+            raise OpsError(
+                f"{program.path} cannot be started ({error.strerror}).",
+                "Let every user read and execute it, or name another with SYNAPSE_REDIS_SERVER.",
+            ) from error
         self.client = self._client()
 
     def __enter__(self) -> Self:
@@ -96,10 +124,7 @@ class ScratchServer:
                 pass
             except RedisError as error:
                 if self._process.poll() is not None:
-                    raise DamagedError(
-                        f"{self.program.version} does not start on this data: {self._last_words()}.",
-                        "Run `synapse verify` on the restore point; use an older point if it is damaged.",
-                    ) from error
+                    raise self._ended() from error
             else:
                 return
             time.sleep(_POLL_S)  # a server that boots says nothing until it answers
@@ -123,6 +148,8 @@ class ScratchServer:
 
     def _start(self, memory: int | None) -> subprocess.Popen[bytes]:
         binary = os.open(self.program.path, os.O_RDONLY)
+        log = os.open(self.folder / _LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        hand_over(self.folder / _LOG)
         try:
             # Run by descriptor, so that the unprivileged child needs no way to the program's or our folder.
             process = subprocess.Popen(
@@ -131,24 +158,27 @@ class ScratchServer:
                 pass_fds=(binary,),
                 cwd=self.folder,
                 stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
                 env={},
                 preexec_fn=bounded(memory=memory),  # noqa: PLW1509  # only calls prctl and setrlimit
                 **unprivileged(),
             )
         finally:
             os.close(binary)
+            os.close(log)
         if process.stdin is not None:
-            process.stdin.write(self._configuration().encode())
-            process.stdin.close()
+            with suppress(BrokenPipeError), process.stdin as configuration:
+                configuration.write(self._configuration().encode())
         return process
 
     def _configuration(self) -> str:
         network = [f"port {self.port}", f"bind {self._address}"] if self.port else ["port 0"]
+        taken = [f'rename-command {name.decode()} ""' for name in sorted(self._without)]
         return "\n".join(
             [
                 *network,
+                *taken,
                 f"unixsocket ./{_SOCKET}",
                 "unixsocketperm 700",
                 f"requirepass {self.password}",
@@ -189,13 +219,33 @@ class ScratchServer:
             lib_version=None,
         )
 
-    def _last_words(self) -> str:
+    def _ended(self) -> OpsError:
+        """Say why the server ended: for a reason of this machine, or because of its data."""
+        words = self._words()
+        version = self.program.version
+        for sign, what, hint in _OF_THIS_MACHINE:
+            if sign in words:
+                return OpsError(f"A scratch {version} ended: {what}.", hint)
+        if self._process.returncode == -signal.SIGKILL:
+            return OpsError(
+                f"A scratch {version} was killed from outside while it was loading.",
+                "See whether this machine ran out of memory, and try again.",
+            )
+        return DamagedError(
+            f"{version} does not start on this data: {words}.",
+            "Run `synapse verify` on the restore point; use an older point if it is damaged.",
+        )
+
+    def _words(self) -> str:
+        """Return the lines of the server's log that tell why it ended, or its exit code."""
         try:
-            lines = (self.folder / _LOG).read_text(errors="replace").strip().splitlines()
+            with (self.folder / _LOG).open("rb") as log:
+                lines = log.read(_LOG_BYTES).decode(errors="replace").splitlines()
         except OSError:
             lines = []
-        telling = [line.split("# ", 1)[-1] for line in lines if " # " in line]
-        return (telling or lines or [f"it ended with code {self._process.returncode}"])[-1][:_LOG_TAIL]
+        marked = [line.split(" # ", 1)[1] for line in lines if " # " in line]
+        telling = [line.strip() for line in marked or lines if line.strip() and not _NOISE.search(line)]
+        return " / ".join(telling)[:_WORDS] or f"it ended with code {self._process.returncode}"
 
 
 def _free_port(host: str) -> int:

@@ -1,58 +1,96 @@
-"""Refuse an AOF that holds more than data: `REPLICAOF` or `CONFIG SET` in it would be executed."""
+"""Refuse an AOF that holds more than data: `REPLICAOF` or `CONFIG SET` in it would be executed.
+
+Two layers: the files are read before any server starts on them, and the server that boots them has no other
+commands (`rename-command`), as an RDB may carry commands behind its end and a server executes those too.
+"""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines.ops.errors import DamagedError
+from pipelines.ops.redis import aof
+from pipelines.ops.redis.connection import raw
+from pipelines.ops.redis.handshake import command
 from pipelines.ops.redis.programs import ServerProgram
 from pipelines.ops.redis.scratch import ScratchServer
 from pipelines.ops.redis.stream import CommandSplitter, StreamError
 
 _BLOCK = 1 << 20
-_FRAME = frozenset({b"SELECT", b"MULTI", b"EXEC", b"FUNCTION"})
+_FRAME = frozenset({b"SELECT", b"MULTI", b"EXEC"})
 _DIALS_OUT = frozenset({b"MIGRATE"})
+_OURS = frozenset(
+    {
+        *(b"AUTH", b"PING", b"INFO", b"COMMAND", b"DEBUG", b"EVAL", b"OBJECT", b"XINFO"),
+        *(b"PSYNC", b"REPLCONF"),
+    }
+)
+"""What a scratch server is asked beside reads, and what a target that loads from it says."""
+_RDB_MAGICS = (b"REDIS", b"VALKEY")
+_OTHER_POINT = "Use another restore point."
 
 
-def data_commands(program: ServerProgram, scratch_root: Path) -> frozenset[bytes]:
-    """Ask an empty server of this program which commands write data; administration is no data."""
+@dataclass(frozen=True, slots=True)
+class CommandTable:
+    """A server's commands by what a data set needs of them: `data` writes it, `needless` can go."""
+
+    data: frozenset[bytes]
+    needless: frozenset[bytes]
+
+
+def command_table(program: ServerProgram, scratch_root: Path) -> CommandTable:
+    """Ask an empty server of this program for its commands; administration is no data."""
     with (
         tempfile.TemporaryDirectory(dir=scratch_root, prefix="commands-") as folder,
         ScratchServer(program, Path(folder)) as server,
+        raw(server.client) as exchange,
     ):
-        table = server.client.command()
-    return frozenset(_writing(table)) - _DIALS_OUT | _FRAME
+        entries = exchange([command("COMMAND")], 1)[0]
+    table = {bytes(entry[0]).upper(): _flags(entry) for entry in entries}
+    writing = {name for name, flags in table.items() if b"write" in flags and b"admin" not in flags}
+    reading = {name for name, flags in table.items() if b"readonly" in flags}
+    data = frozenset(writing) - _DIALS_OUT | _FRAME
+    return CommandTable(data, frozenset(table) - data - reading - _OURS)
 
 
-def vet(aof: Path, allowed: frozenset[bytes]) -> None:
+def vet_folder(folder: Path, allowed: frozenset[bytes]) -> None:
+    """Vet each file that a server may read commands from when it boots `<folder>/appendonlydir`."""
+    for path in sorted((folder / aof.FOLDER).iterdir()):
+        if path != folder / aof.MANIFEST and not _is_rdb(path):
+            vet(path, allowed)
+
+
+def vet(path: Path, allowed: frozenset[bytes]) -> None:
     """Read an AOF of commands and raise DamagedError at the first that is not data, or at broken bytes."""
-    splitter = CommandSplitter(lambda _data: None, seen=lambda name: _check(aof, name, allowed))
+    splitter = CommandSplitter(lambda _data: None, seen=lambda name: _check(path, name, allowed))
     try:
-        with aof.open("rb") as file:
+        with path.open("rb") as file:
             while block := file.read(_BLOCK):
                 splitter.feed(block)
     except StreamError as error:
-        raise DamagedError(
-            f"{aof.name} is no command stream: {error}.", "Use another restore point."
-        ) from error
+        raise DamagedError(f"{path.name} is no command stream: {error}.", _OTHER_POINT) from error
     if not splitter.clean:
         raise DamagedError(
-            f"{aof.name} ends inside a command or a transaction.",
+            f"{path.name} ends inside a command or a transaction.",
             "Use another restore point, or cut it by hand with `redis-check-aof --fix`.",
         )
 
 
-def _check(aof: Path, name: bytes, allowed: frozenset[bytes]) -> None:
+def _check(path: Path, name: bytes, allowed: frozenset[bytes]) -> None:
     if name not in allowed:
         raise DamagedError(
-            f"{aof.name} holds the command {name.decode(errors='replace')!r}, which is no data.",
+            f"{path.name} holds the command {name.decode(errors='replace')!r}, which is no data.",
             "Do not start any server on it: it may have been tampered with. Use another restore point.",
         )
 
 
-def _writing(table: Mapping[str, Any]) -> Iterator[bytes]:
-    for name, facts in table.items():
-        flags = {flag.decode() if isinstance(flag, bytes) else str(flag) for flag in facts["flags"]}
-        if "write" in flags and "admin" not in flags:
-            yield name.upper().encode()
+def _is_rdb(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(max(map(len, _RDB_MAGICS))).startswith(_RDB_MAGICS)
+
+
+def _flags(entry: list[Any]) -> set[bytes]:
+    """Return a command's flags; a container such as XGROUP has those of its subcommands."""
+    subcommands = entry[9] if len(entry) > 9 else []  # noqa: PLR2004  # the tenth element of COMMAND's reply
+    return {bytes(flag) for part in (entry, *subcommands) for flag in part[2]}
