@@ -7,6 +7,7 @@ import typer
 
 from pipelines.ops.cli.backup import backup
 from pipelines.ops.cli.demo import demo
+from pipelines.ops.cli.doctor import doctor
 from pipelines.ops.cli.import_ import import_backups
 from pipelines.ops.cli.points import points
 from pipelines.ops.cli.restore import restore
@@ -37,6 +38,7 @@ app.command(
     "  |  synapse restore 3f2a --into /tmp/look"
 )(restore)
 app.command(epilog="Examples:  synapse verify  |  synapse verify --all --level 2 --json")(verify)
+app.command(epilog="Examples:  synapse doctor  |  synapse doctor --json")(doctor)
 
 
 @app.callback(invoke_without_command=True)

@@ -35,8 +35,7 @@ def connect(address: RedisAddress, *, timeout: float = TIMEOUT_S) -> redis.Redis
         socket_connect_timeout=min(timeout, 5.0),
         retry=Retry(NoBackoff(), 0),
         protocol=2,
-        lib_name=None,
-        lib_version=None,
+        driver_info=None,
     )
 
 

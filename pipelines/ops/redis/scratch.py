@@ -215,8 +215,7 @@ class ScratchServer:
             socket_timeout=_REPLY_LIMIT_S,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
-            lib_name=None,
-            lib_version=None,
+            driver_info=None,
         )
 
     def _ended(self) -> OpsError:

@@ -1,0 +1,50 @@
+"""`synapse doctor`: the checklist of what works and what does not, each line with its reason."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from pipelines.ops.cli.console import guarded
+from pipelines.ops.cli.options import Json
+from pipelines.ops.cli.wiring import settings_here
+from pipelines.ops.doctor.check import Finding, State, Subject
+from pipelines.ops.doctor.examination import LIMIT_S, examine, worst
+from pipelines.ops.doctor.standard import STANDARD
+from pipelines.ops.errors import ExitCode
+
+_COLOUR = {State.GREEN: "green", State.AMBER: "yellow", State.RED: "bold red", State.SKIPPED: "dim"}
+
+
+def doctor(
+    *,
+    limit: Annotated[float, typer.Option(min=0.1, help="Seconds that the checks may take.")] = LIMIT_S,
+    as_json: Json = False,
+) -> None:
+    """Check everything that Synapse needs; exit code 1 when anything is red."""
+    with guarded(json=as_json) as output:
+        subject = Subject(settings_here())
+        with output.reporter.step("Examine"):
+            findings = examine(STANDARD, subject, limit=limit)
+        state = worst(findings)
+        output.show(_table(findings))
+        if output.json:
+            output.result({"state": state.value, "findings": [asdict(finding) for finding in findings]})
+        if state is State.RED:
+            raise typer.Exit(ExitCode.FAILED)
+
+
+def _table(findings: Sequence[Finding]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in ("state", "what", "reason"):
+        table.add_column(title, no_wrap=title != "reason")
+    for finding in findings:
+        reason = escape(finding.reason)
+        if finding.remedy:
+            reason += f"\n[dim]→ {escape(finding.remedy)}[/]"
+        colour = _COLOUR[finding.state]
+        table.add_row(f"[{colour}]{finding.state.value}[/]", escape(finding.name), reason)
+    return table

@@ -1,0 +1,1 @@
+"""The checklist: what of Synapse works, what does not, and why."""

@@ -1,0 +1,100 @@
+"""The backend: its health with each dependency, its API, its documentation page."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Literal
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from pipelines.ops.doctor.check import Finding, Subject, amber, green, red, skipped
+from pipelines.ops.errors import OpsError, UnreachableError
+
+_REPLY_S = 8.0
+_VITAL = {
+    "redis": "See the line `redis`.",
+    "index": "See the line `indexes`.",
+    "embedder": "See the line `models`; the log of the backend has more.",
+}
+
+
+class _Dependency(BaseModel):
+    name: str
+    state: Literal["ok", "degraded", "down"]
+    reason: str
+    since: datetime
+
+
+class Health(BaseModel):
+    """What the backend says of itself, as far as it matters here."""
+
+    state: Literal["ok", "degraded", "down", "restoring"]
+    dependencies: Sequence[_Dependency]
+
+
+def look_at_backend(subject: Subject) -> Iterator[Finding]:
+    """Ask it for its health, for documents, and for the page of its API."""
+    url = subject.settings.backend_url
+    with httpx.Client(base_url=url, timeout=_REPLY_S, trust_env=False) as client:
+        try:
+            health = read_health(client)
+        except OpsError as error:
+            yield red("backend", error.what, error.hint)
+            yield from (skipped(name, "the backend was not reached") for name in ("api", "docs"))
+            return
+        yield _overall(url, health)
+        yield from (_part(one) for one in health.dependencies)
+        yield _answers(client, "api", "/api/documents?limit=1", '"documents"')
+        yield _answers(client, "docs", "/api/docs", "/api/openapi.json")
+
+
+def read_health(client: httpx.Client) -> Health:
+    """Return the health. Raises UnreachableError, and OpsError when something else answers there."""
+    try:
+        answer = client.get("/health")
+    except httpx.HTTPError as error:
+        raise UnreachableError(
+            f"The backend at {client.base_url} cannot be reached ({str(error) or type(error).__name__}).",
+            "Start it (`synapse up`), or set API_HOST and API_PORT to where it runs.",
+        ) from error
+    try:
+        return Health.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise OpsError(
+            f"What answers at {client.base_url} is not Synapse (/health gives {answer.status_code}).",
+            "Stop it, or set API_PORT to where the backend runs.",
+        ) from error
+
+
+def _overall(url: str, health: Health) -> Finding:
+    match health.state:
+        case "ok":
+            return green("backend", f"healthy at {url}")
+        case "degraded":
+            return amber("backend", "it serves, but lacks something", "See the lines `backend: …`.")
+        case "restoring":
+            return amber("backend", "a restore is under way: no writes for now", "See the line `restore`.")
+        case "down":
+            return red("backend", "it cannot serve (503)", "See the lines `backend: …`.")
+
+
+def _part(one: _Dependency) -> Finding:
+    name = f"backend: {one.name}"
+    reason = f"{one.state} since {one.since:%Y-%m-%d %H:%M:%S} UTC: {one.reason}"
+    if one.state == "ok":
+        return green(name, f"ok since {one.since:%Y-%m-%d %H:%M:%S} UTC")
+    if one.state == "down" and one.name in _VITAL:
+        return red(name, reason, _VITAL[one.name])
+    # Without a model server answers are quotes, which is worse but no failure.
+    return amber(name, reason, _VITAL.get(one.name, "See the lines `model …`."))
+
+
+def _answers(client: httpx.Client, name: str, path: str, expected: str) -> Finding:
+    remedy = "Look at the log of the backend."
+    try:
+        answer = client.get(path)
+    except httpx.HTTPError as error:
+        return red(name, f"{path} does not answer ({str(error) or type(error).__name__})", remedy)
+    if answer.status_code != httpx.codes.OK or expected not in answer.text:
+        return red(name, f"{path} answers {answer.status_code}: {answer.text[:200]}", remedy)
+    return green(name, f"{client.base_url}{path.partition('?')[0]} answers")

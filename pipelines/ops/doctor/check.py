@@ -1,0 +1,67 @@
+"""What a check is: something to look at, and what was found there with its reason and remedy."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from pipelines.ops.settings import OpsSettings
+
+
+class State(StrEnum):
+    """Green is well, amber wants attention, red is broken, skipped could not or need not be looked at."""
+
+    GREEN = "green"
+    AMBER = "amber"
+    RED = "red"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the checklist: what was looked at, its state, why, and what to do when it is not well."""
+
+    name: str
+    state: State
+    reason: str
+    remedy: str = ""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is examined: the installation that the settings describe, at this time."""
+
+    settings: OpsSettings
+    now: Callable[[], datetime] = _utc_now
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check by its name; `look` yields one finding or several, and may raise SynapseError for a red one."""
+
+    name: str
+    look: Callable[[Subject], Iterator[Finding]]
+
+
+def green(name: str, reason: str) -> Finding:
+    """Say that something is well."""
+    return Finding(name, State.GREEN, reason)
+
+
+def amber(name: str, reason: str, remedy: str) -> Finding:
+    """Say that something wants attention."""
+    return Finding(name, State.AMBER, reason, remedy)
+
+
+def red(name: str, reason: str, remedy: str) -> Finding:
+    """Say that something is broken."""
+    return Finding(name, State.RED, reason, remedy)
+
+
+def skipped(name: str, reason: str) -> Finding:
+    """Say why something was not looked at."""
+    return Finding(name, State.SKIPPED, reason)

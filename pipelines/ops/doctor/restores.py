@@ -1,0 +1,34 @@
+"""Restores: none was interrupted."""
+
+from collections.abc import Iterator
+
+from pipelines.ops.doctor.check import Finding, Subject, amber, green, red
+from pipelines.ops.errors import OpsError, RefusedError
+from pipelines.ops.restore import journal as journals
+from pipelines.ops.restore.locking import one_restore
+
+_NAME = "restore"
+
+
+def look_at_restores(subject: Subject) -> Iterator[Finding]:
+    """Look for a journal, and for whoever is working on it."""
+    data_dir = subject.settings.service.data_dir
+    try:
+        journal = journals.read(data_dir)
+    except OpsError as error:
+        yield red(_NAME, error.what, error.hint)
+        return
+    if journal is None:
+        yield green(_NAME, "no restore was interrupted")
+        return
+    try:
+        with one_restore(data_dir):
+            yield red(
+                _NAME,
+                f"a restore of point {journal.point[:12]} was interrupted: the backend takes no writes",
+                "Run `synapse verify --level 1` (or `synapse up`): it is finished or undone first.",
+            )
+    except RefusedError:
+        yield amber(
+            _NAME, f"a restore of point {journal.point[:12]} is running now", "Wait until it has ended."
+        )
