@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Annotated
@@ -26,7 +26,7 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Run Redis and the backend on this machine; Ctrl-C stops both."""
-    with guarded(json=as_json) as output, _interrupted_once():
+    with guarded(json=as_json) as output, _signals_noted() as stopping:
         settings = settings_here()
         _end_restore(output, settings, running=False)
         stack = LocalStack(
@@ -35,6 +35,7 @@ def up(
             output.reporter,
             workers=workers,
             before_backend=lambda: _end_restore(output, stack.settings, running=True),
+            stopping=stopping,
         )
         with stack:
             _announce(output, stack)
@@ -51,19 +52,20 @@ def _end_restore(output: Output, settings: OpsSettings, *, running: bool) -> Non
 
 
 @contextmanager
-def _interrupted_once() -> Iterator[None]:
-    """Let the first signal interrupt and further ones pass, so that nothing is left half stopped."""
-    asked = False
+def _signals_noted() -> Iterator[Callable[[], bool]]:
+    """Give a function that says whether we were told to end.
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        if not asked:
-            asked = True
-            raise KeyboardInterrupt
+    An exception out of a signal handler could be raised, and lost, between any two lines.
+    """
+    told = False
 
-    before = [(number, signal.signal(number, interrupt)) for number in _SIGNALS]
+    def note(_number: int, _frame: FrameType | None) -> None:
+        nonlocal told
+        told = True
+
+    before = [(number, signal.signal(number, note)) for number in _SIGNALS]
     try:
-        yield
+        yield lambda: told
     finally:
         for number, handler in before:
             signal.signal(number, handler)

@@ -29,14 +29,13 @@ def held_stack(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = os.pread(handle, 32, 0).decode("ascii", "replace").strip()
-            raise RefusedError(
-                f"The stack is already up on {data_dir} (process {holder or 'unknown'}).",
-                "Use it, stop it with Ctrl-C where it runs, or set DATA_DIR to another folder.",
-            ) from error
+            raise _refusal(data_dir, os.pread(handle, 32, 0).decode("ascii", "replace").strip()) from error
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
-        yield
+        try:
+            yield
+        finally:
+            os.ftruncate(handle, 0)
     finally:
         os.close(handle)
 
@@ -47,6 +46,17 @@ def private_folder(folder: Path) -> Path:
         folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
         folder.chmod(_FOLDER_MODE)
     return folder
+
+
+def _refusal(data_dir: Path, process: str) -> RefusedError:
+    if not process:
+        return RefusedError(
+            f"A restore is replacing the files in {data_dir}.", "Wait until it has ended, then start again."
+        )
+    return RefusedError(
+        f"The stack is already up on {data_dir} (process {process}).",
+        "Use it, stop it with Ctrl-C where it runs, or set DATA_DIR to another folder.",
+    )
 
 
 @contextmanager

@@ -40,11 +40,19 @@ class Server(Protocol):
 
 
 class Part:
-    """A server and its child process."""
+    """A server and its child process; waiting for it ends with KeyboardInterrupt once `stopping` is true."""
 
-    def __init__(self, server: Server, log: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        server: Server,
+        log: Path,
+        *,
+        stopping: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.server = server
         self._log = LogFile(log)
+        self._stopping = stopping
         self._clock = clock
         self._backoff = Backoff(clock)
         self._child: Child | None = None
@@ -112,6 +120,8 @@ class Part:
     def _wait(self, child: Child) -> None:
         deadline = self._clock() + self.server.start_limit
         while (missing := self.server.missing(child.pid)) is not None:
+            if self._stopping():
+                raise KeyboardInterrupt
             ending = child.ending()
             if ending is not None:
                 raise OpsError(

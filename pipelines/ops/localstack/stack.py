@@ -21,12 +21,17 @@ def _nothing() -> None:
     pass
 
 
+def _never() -> bool:
+    return False
+
+
 class LocalStack:
     """Servers on the data folder of the settings, up inside a `with` block.
 
-    `before_backend` is called each time Redis is up and the backend is about to start. Use it in one thread,
-    the one that made it. Raises RefusedError before anything is started (already up, port taken, settings of
-    another machine) and OpsError, with what the server said, when one does not start.
+    `before_backend` is called each time Redis is up and the backend is about to start. Once `stopping` is
+    true, what waits gives up with KeyboardInterrupt: for signals that must not strike between any two lines.
+    Use it in one thread, the one that made it. Raises RefusedError before anything is started (already up,
+    port taken, settings of another machine), and OpsError with what the server said when one does not start.
     """
 
     def __init__(
@@ -37,12 +42,14 @@ class LocalStack:
         *,
         workers: int = 1,
         before_backend: Callable[[], None] = _nothing,
+        stopping: Callable[[], bool] = _never,
     ) -> None:
         self.settings = settings
         self._environ = environ
         self._reporter = reporter
         self._workers = workers
         self._before_backend = before_backend
+        self._stopping = stopping
         self._held = ExitStack()
 
     def __enter__(self) -> Self:
@@ -50,9 +57,9 @@ class LocalStack:
             undo.enter_context(held_stack(self.settings.service.data_dir))
             self.settings = with_password(self.settings)
             logs = private_folder(self.settings.service.data_dir / LOGS)
-            self._redis = Part(RedisServer(self.settings), logs / "redis.log")
+            self._redis = Part(RedisServer(self.settings), logs / "redis.log", stopping=self._stopping)
             backend = Backend(self.settings, self._environ, self._workers)
-            self._backend = Part(backend, logs / "backend.log")
+            self._backend = Part(backend, logs / "backend.log", stopping=self._stopping)
             undo.callback(self.stop)
             self.start()
             self._held = undo.pop_all()
@@ -108,11 +115,17 @@ class LocalStack:
         self._backend.kill()
 
     def supervise(
-        self, until: Callable[[], bool] = lambda: False, pause: Callable[[float], None] = time.sleep
+        self, until: Callable[[], bool] = _never, pause: Callable[[float], None] | None = None
     ) -> None:
-        """Start again what dies, until told otherwise. Raises OpsError when one does not stay up."""
-        while not until():
+        """Start again what dies, until told to end. Raises OpsError when one does not stay up."""
+        pause = pause or self._pause
+        while not (until() or self._stopping()):
             for part in (self._redis, self._backend):
                 if part.died is not None:
                     part.revive(self._reporter, pause)
             pause(_LOOK_S)
+
+    def _pause(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self._stopping():
+            time.sleep(min(left, _LOOK_S))
