@@ -41,7 +41,14 @@ def connect(address: RedisAddress, *, timeout: float = TIMEOUT_S) -> redis.Redis
 
 def call(client: redis.Redis, *parts: str | bytes | int) -> Any:  # noqa: ANN401  # a reply has the command's shape
     """Send one command as it is; the reply is what the server sent, undecoded."""
-    return client.execute_command(*parts, NEVER_DECODE=True)  # type: ignore[no-untyped-call]  # untyped there
+    encoded = [part if isinstance(part, bytes) else str(part).encode() for part in parts]
+    with raw(client) as exchange:
+        return exchange([encode(encoded)], 1)[0]
+
+
+def encode(parts: Sequence[bytes]) -> bytes:
+    """Write a command as a RESP array of bulk strings."""
+    return b"*%d\r\n" % len(parts) + b"".join([b"$%d\r\n%s\r\n" % (len(part), part) for part in parts])
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from pipelines.ops.redis.connection import call
 from pipelines.ops.redis.facts import key_counts
 from pipelines.ops.redis.field_times import hash_state
 from pipelines.ops.redis.scanning import Batch, batches, hashes_with_field_times, keys_of_type
+from pipelines.ops.redis.sorted_sets import sorted_sets
 from pipelines.ops.redis.stream_state import mapping, stream_state
 
 _MODULUS = 1 << 256
@@ -39,8 +40,13 @@ class _Sums:
     total: int = 0
     ends: dict[int, tuple[int, int]] = field(default_factory=lambda: defaultdict(lambda: (0, 0)))
 
+    def add_key(self, key: bytes, state: bytes, end: int) -> None:
+        """Add one key, and count it when it stays."""
+        self.add(key, state, end)
+        self.count += end < 0
+
     def add(self, key: bytes, state: bytes, end: int) -> None:
-        """Add one key, or one part of a key, that ends at a time in unix milliseconds or never (-1)."""
+        """Add one key, or a further part of one, that ends at a time in unix milliseconds or never (-1)."""
         fingerprint = _fingerprint(self.name, key, state)
         if end < 0:
             self.total += fingerprint
@@ -133,63 +139,55 @@ def _buckets(ends: _Ends) -> VolatileKeys:
 def _database_sums(
     client: redis.Redis, name: str, counts: KeyCount, progress: Callable[[int], None]
 ) -> _Sums:
-    volatile = bool(counts.expires)
-    if counts.fading:
-        apart = hashes_with_field_times(client)
-        sums = _sums(client, name, progress, apart=apart, ends=volatile, once=True)
-        for key in apart:
-            _add_hash(client, sums, key)
-        return sums
-    sums = _sums(client, name, progress, apart=set(), ends=volatile, once=volatile)
-    if not volatile and sums.count != counts.keys:
-        return _sums(client, name, _silent, apart=set(), ends=False, once=True)
+    shrinks = bool(counts.expires or counts.fading)
+    sums = _sums(client, name, counts, progress, once=shrinks)
+    if not shrinks and sums.count != counts.keys:
+        return _sums(client, name, counts, _silent, once=True)
     return sums
 
 
 def _sums(
-    client: redis.Redis,
-    name: str,
-    progress: Callable[[int], None],
-    *,
-    apart: set[bytes],
-    ends: bool,
-    once: bool,
+    client: redis.Redis, name: str, counts: KeyCount, progress: Callable[[int], None], *, once: bool
 ) -> _Sums:
-    """Add up all keys but those set `apart`, and what streams hold beside their entries."""
+    """Add up all keys, those first of which the server's own digest is not of use."""
     sums = _Sums(name.encode())
-    for batch in batches(client, ends=ends, once=once):
-        if ends or apart:
+    apart = hashes_with_field_times(client) if counts.fading else set()
+    for key in apart:
+        _add_hash(client, sums, key)
+    for key, state, end in sorted_sets(client):
+        apart.add(key)
+        sums.add_key(key, b"%s %d" % (state, end), end)
+    for batch in batches(client, ends=bool(counts.expires), once=once):
+        if batch.ends:
             _add_each(sums, batch, apart)
         else:
-            _add_persistent(sums, batch)
+            _add_persistent(sums, batch, apart)
         progress(len(batch.keys))
     for key in {key for keys in keys_of_type(client, "stream") for key in keys}:
         end = int(call(client, "PEXPIRETIME", key))
-        state = stream_state(client, key)
-        if end != _GONE and state is not None:
-            sums.add(key, b"groups " + state, end)
+        state_beside = stream_state(client, key)
+        if end != _GONE and state_beside is not None:
+            sums.add(key, b"groups " + state_beside, end)
     return sums
 
 
-def _add_persistent(sums: _Sums, batch: Batch) -> None:
+def _add_persistent(sums: _Sums, batch: Batch, apart: set[bytes]) -> None:
     """Add a batch without any time to live; the inner loop of the digest."""
     name, blake, number = sums.name, hashlib.blake2b, int.from_bytes
-    sums.total += sum(
-        [
-            number(blake(b"%s %d %s %s -1" % (name, len(key), key, value), digest_size=32).digest(), "big")
-            for key, value in zip(batch.keys, batch.values, strict=True)
-        ]
-    )
-    sums.count += len(batch.keys)
+    pairs = zip(batch.keys, batch.values, strict=True)
+    fingerprints = [
+        number(blake(b"%s %d %s %s -1" % (name, len(key), key, value), digest_size=32).digest(), "big")
+        for key, value in pairs
+        if key not in apart and value != _NOTHING
+    ]
+    sums.total += sum(fingerprints)
+    sums.count += len(fingerprints)
 
 
 def _add_each(sums: _Sums, batch: Batch, apart: set[bytes]) -> None:
-    ends = batch.ends or [-1] * len(batch.keys)
-    for key, value, end in zip(batch.keys, batch.values, ends, strict=True):
-        if key in apart or end == _GONE or (end < 0 and value == _NOTHING):
-            continue
-        sums.add(key, b"%s %d" % (value, end), end)
-        sums.count += end < 0
+    for key, value, end in zip(batch.keys, batch.values, batch.ends, strict=True):
+        if key not in apart and end != _GONE and value != _NOTHING:
+            sums.add_key(key, b"%s %d" % (value, end), end)
 
 
 def _add_hash(client: redis.Redis, sums: _Sums, key: bytes) -> None:
@@ -198,8 +196,7 @@ def _add_hash(client: redis.Redis, sums: _Sums, key: bytes) -> None:
     if found is None:
         return
     if found.value is not None:
-        sums.add(key, b"%s %d" % (found.value, found.end), found.end)
-        sums.count += found.end < 0
+        sums.add_key(key, b"%s %d" % (found.value, found.end), found.end)
     for name, content, end in found.volatile:
         state = b"field %d %s %d %s %d %d" % (len(name), name, len(content), content, end, found.end)
         sums.add(key, state, min(end, found.end) if found.end >= 0 else end)

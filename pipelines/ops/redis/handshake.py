@@ -8,7 +8,7 @@ import redis
 
 from app.stores.memory.address import RedisAddress
 from pipelines.ops.errors import OpsError, UnreachableError
-from pipelines.ops.redis.connection import explain, named
+from pipelines.ops.redis.connection import encode, explain, named
 
 _LINE_BYTES = 65536
 
@@ -30,9 +30,8 @@ class Wire(Protocol):
 
 
 def command(*parts: str | bytes) -> bytes:
-    """Encode a command as a RESP array of bulk strings."""
-    encoded = [part.encode() if isinstance(part, str) else part for part in parts]
-    return b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in encoded)
+    """Encode a command as the wire carries it."""
+    return encode([part.encode() if isinstance(part, str) else part for part in parts])
 
 
 def dial(address: RedisAddress, *, timeout: float) -> Wire:

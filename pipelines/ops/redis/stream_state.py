@@ -15,13 +15,16 @@ def stream_state(client: redis.Redis, key: bytes) -> bytes | None:
 
     `XINFO STREAM FULL COUNT n` lists as many entries as pending ones, so n is what the groups need.
     """
-    if not call(client, "EXISTS", key):
-        return None
-    groups = [mapping(group) for group in call(client, "XINFO", "GROUPS", key)]
-    most = max([1, *(int(group[b"pending"]) for group in groups)])
-    full = mapping(call(client, "XINFO", "STREAM", key, "FULL", "COUNT", most))
-    state = {name: full.get(name) for name in _KEPT}
-    listed = sorted((_group_state(mapping(group)) for group in full.get(b"groups") or []), key=repr)
+    try:
+        groups = [mapping(group) for group in call(client, "XINFO", "GROUPS", key)]
+        most = max([1, *(int(group[b"pending"]) for group in groups)])
+        full = mapping(call(client, "XINFO", "STREAM", key, "FULL", "COUNT", most))
+    except redis.ResponseError as error:
+        if "no such key" in str(error):
+            return None
+        raise
+    state = {name: full[name] for name in _KEPT}
+    listed = sorted((_group_state(mapping(group)) for group in full[b"groups"]), key=repr)
     return repr((state, listed)).encode()
 
 
@@ -35,11 +38,16 @@ def mapping(pairs: Any) -> dict[bytes, Any]:  # noqa: ANN401  # a reply of RESP 
 
 def _group_state(group: Mapping[bytes, Any]) -> tuple[object, ...]:
     """Keep times of delivery, which are data, and drop those at which a consumer was last seen."""
-    consumers = [mapping(consumer) for consumer in group.get(b"consumers") or []]
+    consumers = [mapping(consumer) for consumer in group[b"consumers"]]
     return (
-        group.get(b"name"),
-        group.get(b"last-delivered-id"),
-        group.get(b"entries-read"),
-        group.get(b"pel"),
-        sorted((consumer.get(b"name"), consumer.get(b"pel")) for consumer in consumers),
+        group[b"name"],
+        group[b"last-delivered-id"],
+        group[b"entries-read"],
+        _pending(group),
+        sorted((consumer[b"name"], _pending(consumer)) for consumer in consumers),
     )
+
+
+def _pending(holder: Mapping[bytes, Any]) -> object:
+    """Return the pending entries; the servers say `pending`, the manual `pel`. One of them must be there."""
+    return holder[b"pending"] if b"pending" in holder else holder[b"pel"]

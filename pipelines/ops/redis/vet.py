@@ -57,8 +57,11 @@ def command_table(program: ServerProgram, scratch_root: Path) -> CommandTable:
 def vet_folder(folder: Path, allowed: frozenset[bytes]) -> None:
     """Vet each file that a server may read commands from when it boots `<folder>/appendonlydir`."""
     for path in sorted((folder / aof.FOLDER).iterdir()):
-        if path != folder / aof.MANIFEST and not _is_rdb(path):
-            vet(path, allowed)
+        if path == folder / aof.MANIFEST or _is_rdb(path):
+            continue
+        if path.suffix == ".rdb":
+            raise DamagedError(f"{path.name} is no RDB file.", _OTHER_POINT)
+        vet(path, allowed)
 
 
 def vet(path: Path, allowed: frozenset[bytes]) -> None:
