@@ -34,9 +34,10 @@ class Epoch:
     @property
     def base_state(self) -> BaseState:
         """Say whether the index file is used; a damaged one is not, its vectors come from the database."""
+        used = self.view().base
         if self._damaged:
             return "damaged"
-        return "used" if self.view().base else "none"
+        return "used" if used else "none"
 
     def view(self) -> IndexView:
         """Return a view of all that is committed by now, by any process."""

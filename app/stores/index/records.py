@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
-from app.domain import Document, NewDocument, Passage, Vector
+from app.domain import Document, NewDocument, Passage, Vector, Vectors
 from app.stores.index.checks import id_in_use, not_found
 
 _VECTOR = np.dtype("<f4")
+_BLOCK = 2048
 _DOCUMENT = "SELECT id, title, text, metadata, sequence, added, passages FROM documents"
 
 
@@ -118,6 +120,30 @@ def read_vectors(connection: sqlite3.Connection, *, after: int = 0) -> Iterator[
         "SELECT id, vector FROM passages WHERE id > ? ORDER BY id", (after,)
     ):
         yield passage_id, np.frombuffer(blob, dtype=_VECTOR)
+
+
+def read_vector_blocks(
+    connection: sqlite3.Connection, dimension: int, *, last: int
+) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
+    """Go through the ids up to `last` and the vectors, many at a time; all must have `dimension` numbers."""
+    cursor = connection.execute("SELECT id, vector FROM passages WHERE id <= ? ORDER BY id", (last,))
+    while block := cursor.fetchmany(_BLOCK):
+        rows = np.frombuffer(b"".join([vector for _, vector in block]), dtype=_VECTOR)
+        yield np.array([passage for passage, _ in block], np.int64), rows.reshape(len(block), dimension)
+
+
+def sample_vectors(connection: sqlite3.Connection, count: int) -> list[Vector]:
+    """Return up to `count` vectors, spread over the passage ids."""
+    first, last = connection.execute("SELECT min(id), max(id) FROM passages").fetchone()
+    if first is None or count <= 0:
+        return []
+    found = {}
+    for wanted in np.linspace(first, last, count, dtype=np.int64).tolist():
+        passage, blob = connection.execute(
+            "SELECT id, vector FROM passages WHERE id >= ? ORDER BY id LIMIT 1", (wanted,)
+        ).fetchone()
+        found[passage] = np.frombuffer(blob, dtype=_VECTOR)
+    return list(found.values())
 
 
 def read_deleted(connection: sqlite3.Connection, *, after: int) -> list[range]:

@@ -11,12 +11,13 @@ from typing import Self
 import numpy as np
 
 from app.domain import Hit, Vector, Vectors
+from app.stores.index.agreement import disagreements
 from app.stores.index.checks import check_query
 from app.stores.index.database import Database, explained
 from app.stores.index.epoch import BaseState, Epoch
 from app.stores.index.layout import DATABASE
 from app.stores.index.port import IndexDescription
-from app.stores.index.records import read_state, read_vectors
+from app.stores.index.records import read_state, sample_vectors
 
 
 class IndexSnapshot:
@@ -43,17 +44,17 @@ class IndexSnapshot:
     def sample(self, count: int) -> Vectors:
         """Return up to `count` stored vectors, spread over the collection: queries for canaries."""
         with self._epoch.database.reading() as connection:
-            total = read_state(connection).passages
-            wanted = set(np.linspace(0, total - 1, min(count, total), dtype=int).tolist())
-            rows = [vector for at, (_, vector) in enumerate(read_vectors(connection)) if at in wanted]
+            rows = sample_vectors(connection, count)
         return np.stack(rows) if rows else np.empty((0, self._epoch.model.dimension), np.float32)
 
     def problems(self) -> Sequence[str]:
-        """Read the whole database and the index file; return what is wrong, in words."""
-        found = []
+        """Read the whole database and the index file and compare them; return what is wrong, in words."""
+        dimension = self._epoch.model.dimension
         with self._epoch.database.reading() as connection:
-            found += _damages(connection)
-            found += _miscounts(connection, self._epoch.model.dimension)
+            found = [*_damages(connection), *_miscounts(connection, dimension)]
+        if not found and (base := self._epoch.view().base):
+            with self._epoch.database.reading() as connection:
+                found += disagreements(connection, base)
         if self.base_state == "damaged":
             found.append("the index file is missing or is not the one that was written; it can be rebuilt")
         return found
