@@ -1,19 +1,19 @@
 """What every operation works with, made once by the command line and passed down."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from platform import node, python_version
-from tempfile import TemporaryDirectory
 
 from pipelines.ops.errors import OpsError
 from pipelines.ops.redis.boot import Scratch
 from pipelines.ops.reporting import Stopwatch
 from pipelines.ops.repository import Repository
 from pipelines.ops.settings import OpsSettings
+from pipelines.ops.spools import PREFIX, held_folder
 
 
 def _utc_now() -> datetime:
@@ -39,18 +39,16 @@ class Context:
     @contextmanager
     def spool(self, purpose: str) -> Iterator[Path]:
         """Make a folder for this work alone, gone afterwards. Raises OpsError when there is no place."""
-        try:
-            self.scratch.root.mkdir(parents=True, exist_ok=True)
-            folder = TemporaryDirectory(
-                prefix=f"synapse-{purpose}-", dir=self.scratch.root, ignore_cleanup_errors=True
-            )
-        except OSError as error:
-            raise OpsError(
-                f"No scratch folder can be made in {self.scratch.root} ({error.strerror}).",
-                "Set SYNAPSE_SCRATCH_DIR to a folder with room.",
-            ) from error
-        with folder as path:
-            yield Path(path)
+        with ExitStack() as held:
+            try:
+                self.scratch.root.mkdir(parents=True, exist_ok=True)
+                folder = held.enter_context(held_folder(self.scratch.root, f"{PREFIX}{purpose}-"))
+            except OSError as error:
+                raise OpsError(
+                    f"No scratch folder can be made in {self.scratch.root} ({error.strerror}).",
+                    "Set SYNAPSE_SCRATCH_DIR to a folder with room.",
+                ) from error
+            yield folder
 
 
 def software() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Put a captured collection on disk as a new epoch, switch to it, and take epochs away."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,12 +15,14 @@ from pipelines.ops.errors import DamagedError, OpsError, RefusedError, Unreachab
 
 _STAGED = ".laid-"
 _GONE = ".gone-"
+_MODE = 0o644
+"""As the service itself makes them: the spool of a restore lets nobody else read."""
 
 
 def lay_collection(
     captured: Path, collection: CollectionFolder, epoch: str, *, step: Step = unobserved
 ) -> None:
-    """Make `epoch` of the collection from captured files, whole and on disk; the pointer stays.
+    """Make `epoch` of the collection from captured files, which move; whole and on disk, the pointer stays.
 
     A switch makes it the one in use. As root, the new files belong to whom the data folder belongs to.
     Raises DamagedError when there is no database, OpsError when the disk is full.
@@ -33,7 +36,7 @@ def lay_collection(
         shutil.rmtree(staged, ignore_errors=True)
         staged.mkdir()
         for path in [captured / DATABASE, *base_files(captured)]:
-            shutil.copyfile(path, staged / path.name)
+            _move(path, staged / path.name)
             sync(staged / path.name)
         _give_to_owner(collection, staged)
         sync(staged)
@@ -97,6 +100,17 @@ def remove_epoch(collection: CollectionFolder, epoch: str) -> None:
             shutil.rmtree(gone)
     except StoreUnavailableError as error:
         raise UnreachableError(error.what, error.hint) from error
+
+
+def _move(source: Path, target: Path) -> None:
+    """Rename where both lie on one disk, else copy."""
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.copyfile(source, target)
+    target.chmod(_MODE)
 
 
 def _give_to_owner(collection: CollectionFolder, staged: Path) -> None:

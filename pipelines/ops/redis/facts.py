@@ -4,6 +4,7 @@ RDB versions: Redis 7.0 writes 10, 7.2 writes 11, 7.4 writes 12, 8.x writes 12 o
 write 11, Valkey 9 writes 80 (its own number range, as Redis 7.4 and later left the common one).
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ Family = Literal["redis", "valkey"]
 Version = tuple[int, ...]
 
 _HEADER_BYTES = 9
+_DATABASE = re.compile(r"db\d+")
 _LOADERS: dict[Family, tuple[tuple[Version, int], ...]] = {
     "redis": (((7, 0), 10), ((7, 2), 11), ((7, 4), 12), ((8, 0), 12), ((8, 2), 13)),
     "valkey": (((7, 2), 11), ((9, 0), 80)),
@@ -75,14 +77,15 @@ def server_version(client: redis.Redis) -> ServerVersion:
 
 
 def keyspace(client: redis.Redis) -> Keyspace:
-    """Read counts and replication offset in one transaction, so that they are of the same instant."""
-    with client.pipeline(transaction=True) as pipeline:
-        pipeline.info("replication")
-        pipeline.info("keyspace")
-        replication, databases = pipeline.execute()
+    """Read counts and replication offset in one answer, so that they are of the same instant.
+
+    One INFO and no MULTI: a server whose memory is full lets nothing into a transaction.
+    """
+    info = client.info("all")
+    databases = {name: counts for name, counts in info.items() if _DATABASE.fullmatch(name)}
     return Keyspace(
-        replid=str(replication["master_replid"]),
-        offset=int(replication["master_repl_offset"]),
+        replid=str(info["master_replid"]),
+        offset=int(info["master_repl_offset"]),
         databases=key_counts(databases),
     )
 

@@ -114,6 +114,11 @@ class ScratchServer:
             db=0,
         )
 
+    @property
+    def alive(self) -> bool:
+        """Say whether its process is still there."""
+        return self._process.poll() is None
+
     def wait_until_loaded(self) -> None:
         """Return when the data is loaded. Raises DamagedError with the server's own reason."""
         deadline = time.monotonic() + _BOOT_LIMIT_S

@@ -4,6 +4,7 @@ Every restore of a running or stopped stack ends here; the one that went well to
 """
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -13,13 +14,14 @@ from pipelines.ops.errors import DamagedError, OpsError, UnreachableError
 from pipelines.ops.proof.proving import fetch, known_digest
 from pipelines.ops.redis.connection import connect, named, talking_to
 from pipelines.ops.restore import journal as journals
-from pipelines.ops.restore import redis_running, swap
+from pipelines.ops.restore import memory, redis_running, swap
 from pipelines.ops.restore.documents import remove_unused, settle
 from pipelines.ops.restore.journal import Journal, RedisSwap
 from pipelines.ops.restore.locking import no_stack, one_restore
 from pipelines.ops.restore.offline import finish_lay, remove_beside
 from pipelines.ops.restore.pause import WritePause
 from pipelines.ops.restore.redis_running import Safety, address_of
+from pipelines.ops.spools import remove_dead
 
 Ended = Literal["finished", "undone"]
 _RETURN_S = 10.0
@@ -30,9 +32,12 @@ _POLL_S = 0.1
 def recover(work: Context) -> Ended | None:
     """End an interrupted restore of this data folder; None when there was none.
 
-    Raises RefusedError while a restore is running, UnreachableError when its target does not answer.
+    What a restore that was killed early left on the disks is removed in any case. Raises RefusedError while
+    a restore is running, UnreachableError when its target does not answer.
     """
+    remove_dead(work.scratch.root)
     if journals.read(work.data_dir) is None:
+        _tidy(work)
         return None
     with one_restore(work.data_dir):
         journal = journals.read(work.data_dir)
@@ -81,6 +86,14 @@ def sweep(work: Context) -> None:
     journals.prepare(work.data_dir, None)
 
 
+def _tidy(work: Context) -> None:
+    """Remove what was laid for a restore that was killed before it had a journal, unless one is running."""
+    if journals.prepared(work.data_dir) is not None:
+        # Whoever may not write here leaves it to one who may.
+        with suppress(OpsError), one_restore(work.data_dir):
+            sweep(work)
+
+
 def _free(
     work: Context,
     journal: Journal,
@@ -107,6 +120,7 @@ def _free(
                     new = not _put_back(work, journal, _fetched(work, journal, spool / "safety"), pause)
         swap.configure(client, swapped.configuration)
         swap.keep(client, pause)
+        memory.wait_until_freed(client, pause)
     return new
 
 
@@ -130,12 +144,11 @@ def _is_right(work: Context, journal: Journal, address: RedisAddress) -> bool:
     known = known_digest(work, journal.point)
     if known is None:
         return True
-    with work.spool("recover") as spool:
-        try:
-            redis_running.compare(work, address, known, spool)
-        except DamagedError as error:
-            work.watch.note(error.what)
-            return False
+    try:
+        redis_running.compare(work, address, known)
+    except DamagedError as error:
+        work.watch.note(error.what)
+        return False
     return True
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import redis
 
 from app.stores.memory.address import RedisAddress
-from pipelines.ops.capture.redis_wire import capture_redis
 from pipelines.ops.context import Context
 from pipelines.ops.errors import DamagedError, OpsError, RefusedError
 from pipelines.ops.model import RedisDigest, RedisSource
+from pipelines.ops.proof.live import live_digest
 from pipelines.ops.proof.proving import digest_of
 from pipelines.ops.redis.boot import boot, count_problems, program_for
 from pipelines.ops.redis.connection import connect, talking_to
@@ -20,10 +20,11 @@ from pipelines.ops.redis.facts import server_version
 from pipelines.ops.redis.reach import own_address
 from pipelines.ops.redis.scratch import ScratchServer
 from pipelines.ops.restore import journal as journals
-from pipelines.ops.restore import swap
+from pipelines.ops.restore import memory, swap
 from pipelines.ops.restore.journal import Journal, RedisSwap
+from pipelines.ops.restore.memory import objections as memory_objections
 from pipelines.ops.restore.pause import WritePause
-from pipelines.ops.restore.target import Target, inspect, memory_objections, objections
+from pipelines.ops.restore.target import Target, inspect, objections
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +93,24 @@ def made_ready(
 
 def load(work: Context, ready: ReadyRedis, pause: WritePause) -> None:
     """Make the paused target swap its data and put it on its disk."""
-    master = swap.Master(ready.master.address, ready.master.client)
     with work.watch.step("Swap the data of Redis"):
-        swap.replicate(ready.address, master, ready.journal, pause)
+        swap.replicate(ready.address, ready.master, ready.journal, pause)
 
 
-def compare(work: Context, address: RedisAddress, expected: RedisDigest, spool: Path) -> None:
+def compare(work: Context, address: RedisAddress, expected: RedisDigest) -> None:
     """Capture the target again, boot that, and raise DamagedError unless its digest is the expected one."""
-    with work.watch.step("Read the new data back from Redis") as advance:
-        captured = capture_redis(address, spool / "compare", progress=advance)
-    source = captured.source(())
-    program = program_for(source, work.scratch)
-    with boot(source, captured.folder, program, work.scratch) as server:
-        found = digest_of(work, server, "Compare it with the point")
+    found = live_digest(
+        work, address, reading="Read the new data back from Redis", comparing="Compare it with the point"
+    )
     problems = differences(expected, found)
     if problems:
         raise DamagedError(f"Redis does not hold what the point holds: {'; '.join(problems)}.", _VERIFY)
+
+
+def check_memory(ready: ReadyRedis, pause: WritePause) -> None:
+    """Raise RefusedError when the paused target would drop keys as soon as it may."""
+    with talking_to(ready.address), pause.joined() as client:
+        memory.check(client, pause)
 
 
 def put_back(work: Context, journal: Journal, safety: Safety, pause: WritePause) -> None:
@@ -129,7 +132,7 @@ def put_back(work: Context, journal: Journal, safety: Safety, pause: WritePause)
         # The mark of the new data stays in the journal: what does not carry it is the old data.
         noted = journal.swap.model_copy(update={"master_port": server.port})
         journals.write(work.data_dir, journal.model_copy(update={"swap": noted}))
-        swap.replicate(address, swap.Master(server.address, server.client), back, pause)
+        swap.replicate(address, server, back, pause)
 
 
 def address_of(work: Context, swapped: RedisSwap) -> RedisAddress:

@@ -109,11 +109,12 @@ def _swap_paused(both: _Swap, *, safety: bool) -> None:
             _keep_safety(both)
         if both.redis is not None and pause is not None:
             redis_running.load(work, both.redis, pause)
-            redis_running.compare(work, both.redis.address, both.redis.expected, both.spool)
+            redis_running.compare(work, both.redis.address, both.redis.expected)
         if both.documents is not None:
             both.documents.switch()
         check_backend(work, both.documents)
-        if pause is not None:
+        if both.redis is not None and pause is not None:
+            redis_running.check_memory(both.redis, pause)
             pause.check()
         _note(both, {"compared": True})
 

@@ -6,7 +6,6 @@ in before. A function library marks the new data: it travels with it, survives a
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import redis
 from redis.exceptions import RedisError
@@ -15,6 +14,7 @@ from app.stores.memory.address import RedisAddress
 from pipelines.ops.errors import OpsError, RefusedError, UnreachableError
 from pipelines.ops.redis.connection import call, named, talking_to
 from pipelines.ops.redis.digest import MARKER_PREFIX
+from pipelines.ops.redis.scratch import ScratchServer
 from pipelines.ops.restore.journal import RedisSwap
 from pipelines.ops.restore.pause import WritePause
 
@@ -25,14 +25,6 @@ _REWRITES = 3
 """Tries of the target to write its AOF before the restore gives up; writes are paused meanwhile."""
 _MARKER_CODE = "#!lua name={name}\nredis.register_function('{name}', function() return 1 end)"
 _FULL_DISK = "Look at its log and at the space on its disk."
-
-
-@dataclass(frozen=True, slots=True)
-class Master:
-    """The scratch server as the target sees it."""
-
-    address: RedisAddress
-    client: redis.Redis
 
 
 def mark(client: redis.Redis, restore: str) -> str:
@@ -60,7 +52,7 @@ def unmark(client: redis.Redis) -> None:
         call(client, "FUNCTION", "DELETE", name)
 
 
-def replicate(address: RedisAddress, master: Master, journal: RedisSwap, pause: WritePause) -> None:
+def replicate(address: RedisAddress, master: ScratchServer, journal: RedisSwap, pause: WritePause) -> None:
     """Make the paused target load the master's data and put it on its disk; it stays a replica.
 
     Raises OpsError with the reason when the link does not come up, breaks, or the data is not written.
@@ -157,12 +149,14 @@ def _wait_until_loaded(client: redis.Redis) -> None:
 
 
 def _wait_for_link(
-    client: redis.Redis, address: RedisAddress, master: Master, marker: str, pause: WritePause
+    client: redis.Redis, address: RedisAddress, master: ScratchServer, marker: str, pause: WritePause
 ) -> None:
     heard = time.monotonic()
     progress: tuple[object, ...] = ()
     while time.monotonic() - heard < _LINK_LIMIT_S:
         pause.check()
+        if not master.alive:
+            raise _ended(address)
         info = client.info("replication")
         if info.get("master_port") != master.address.port:
             raise RefusedError(f"{named(address)} was given another master.", "Find out by whom.")
@@ -183,11 +177,16 @@ def _wait_for_link(
     )
 
 
-def _caught_up(info: Mapping[str, object], master: Master, address: RedisAddress) -> bool:
+def _caught_up(info: Mapping[str, object], master: ScratchServer, address: RedisAddress) -> bool:
     try:
         offset = int(master.client.info("replication")["master_repl_offset"])
     except RedisError as error:
-        raise OpsError(
-            f"The scratch server ended while {named(address)} was loading from it.", "Run the restore again."
-        ) from error
+        raise _ended(address) from error
     return int(str(info["slave_repl_offset"])) >= offset
+
+
+def _ended(address: RedisAddress) -> OpsError:
+    return OpsError(
+        f"The scratch server ended while {named(address)} was loading from it.",
+        "See whether this machine ran out of memory, then run the restore again.",
+    )

@@ -18,8 +18,6 @@ _SWAPPED = (
     "replica-serve-stale-data",
     "tls-replication",
 )
-_HEADROOM = 1.25
-"""A swap holds old and new data at once and then rewrites the AOF; measured peaks lie below this factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +32,7 @@ class Target:
     databases: int
     keys: int
     used: int
+    dataset: int
     maxmemory: int
     system_memory: int
     aof: bool
@@ -55,6 +54,7 @@ def inspect(client: redis.Redis) -> Target:
         databases=int(settings["databases"]),
         keys=sum(counts["keys"] for name, counts in info.items() if _is_database(name)),
         used=int(info["used_memory"]),
+        dataset=int(info["used_memory_dataset"]),
         maxmemory=int(settings["maxmemory"]),
         system_memory=int(info.get("total_system_memory", 0)),
         aof=bool(info["aof_enabled"]),
@@ -87,21 +87,6 @@ def objections(target: Target, source: RedisSource) -> Iterator[tuple[str, str]]
         yield (
             f"The point uses {needed} databases, the target has {target.databases}.",
             f"Set `databases {needed}` there and restart it.",
-        )
-
-
-def memory_objections(target: Target, point_bytes: int) -> Iterator[tuple[str, str]]:
-    """Yield what speaks against a swap once the point's memory in a scratch server is known, in bytes."""
-    if target.maxmemory and point_bytes > target.maxmemory:
-        yield (
-            f"The point needs {point_bytes} bytes, more than the target's maxmemory of {target.maxmemory}.",
-            "Raise maxmemory, or keys would be evicted without a word.",
-        )
-    peak = int((target.used + point_bytes) * _HEADROOM)
-    if target.system_memory and peak > target.system_memory:
-        yield (
-            f"Old and new data together need about {peak} bytes, its machine has {target.system_memory}.",
-            "Stop the target and restore into its empty folder.",
         )
 
 

@@ -72,7 +72,8 @@ def test_death_while_laying(tmp_path: Path, captured: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         lay_collection(captured, folder, "new", step=die)
     assert folder.epochs() == before
-    lay_collection(captured, folder, "new")
+    assert capture_collections(indexes_root(tmp_path), tmp_path / "again")
+    lay_collection(tmp_path / "again" / "docs", folder, "new")
     assert "new" in folder.epochs()
 
 

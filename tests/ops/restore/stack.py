@@ -128,7 +128,7 @@ class Stack:
     def state(self) -> tuple[str, list[str], dict[str, str]]:
         """Return the role, the function libraries and the configuration."""
         with self.client() as client:
-            libraries = [str(library) for library in client.function_list()]
+            libraries = sorted(str(library) for library in client.function_list())
             return str(client.info("replication")["role"]), libraries, dict(client.config_get("*"))
 
 
