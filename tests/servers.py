@@ -18,6 +18,7 @@ from redis.retry import Retry
 
 from app.stores.memory.address import RedisAddress
 from pipelines.ops.redis.programs import ServerProgram, installed_programs
+from tests.ending import configure
 
 DEADLINE_S = 60.0
 PROGRAMS = {program.version.family: program for program in reversed(installed_programs())}
@@ -154,16 +155,15 @@ def _start(
         *("repl-diskless-sync yes", "repl-diskless-sync-delay 0", "enable-debug-command yes"),
         *lines,
     ]
-    process = subprocess.Popen(
-        [str(program.path), "-"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={"PATH": os.environ["PATH"]},
-    )
-    assert process.stdin
-    with process.stdin as stdin:
-        stdin.write("\n".join([*configuration, ""]).encode())
+    with (folder / "server.log").open("ab") as log:
+        process = subprocess.Popen(
+            [str(program.path), "-"],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env={"PATH": os.environ["PATH"]},
+        )
+    configure(process, configuration)
     return process
 
 

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from pipelines.ops.errors import ExitCode
+from tests.ending import ended
 
 README = Path(__file__).parent.parent / "README.md"
 BIN = Path(sys.executable).parent
@@ -56,18 +57,18 @@ def stack(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
     log = (tmp_path_factory.mktemp("up") / "log").open("w+")
     process = subprocess.Popen([BIN / "synapse", "up"], env=environ, stdout=log, stderr=log)
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(f"http://{address}/health", trust_env=False).status_code == 200:
-                break
-        except httpx.TransportError:
-            time.sleep(0.1)  # nothing tells when another process begins to listen
-    log.seek(0)
-    assert process.poll() is None, log.read()
-    yield address
-    process.terminate()
-    assert process.wait(timeout=60) in {0, 130}
-    log.close()
+    with log, ended(process):
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                if httpx.get(f"http://{address}/health", trust_env=False).status_code == 200:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.1)  # nothing tells when another process begins to listen
+        log.seek(0)
+        assert process.poll() is None, log.read()
+        yield address
+        process.terminate()
+        assert process.wait(timeout=60) in {0, 130}
 
 
 def test_the_demo_brings_everything_back(demo: dict[str, object]) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 
 import httpx
 
+from tests.ending import configure
+
 PASSWORD = "test-password"
 _DEADLINE = 60.0
 
@@ -39,10 +41,8 @@ def redis_server(folder: Path, port: int | None = None) -> Iterator[Server]:
     folder.mkdir(exist_ok=True)
     lines = ["bind 127.0.0.1", f"port {port}", f"requirepass {PASSWORD}", f'dir "{folder}"', 'save ""']
     process = subprocess.Popen([_redis_binary(), "-"], stdin=subprocess.PIPE)
-    assert process.stdin
-    process.stdin.write("\n".join([*lines, f'logfile "{folder}/log"']).encode())
-    process.stdin.close()
     with _ending(process):
+        configure(process, [*lines, f'logfile "{folder}/log"'])
         wait_until(lambda: _connects(port), "Redis listens")
         yield Server(process, port)
 

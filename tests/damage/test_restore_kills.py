@@ -25,8 +25,7 @@ pytestmark = pytest.mark.filterwarnings(
 def kill_once(one: Stack, point: str, after: float, *, target: bool) -> None:
     """Kill the restore, or the server, so many seconds after the restore began; then end the restore."""
     work = one.work()
-    with Writer(one) as writer:
-        process = one.restoring(point)
+    with Writer(one) as writer, one.restoring(point) as process:
         with suppress(subprocess.TimeoutExpired):
             process.wait(after)
         if target:

@@ -24,6 +24,7 @@ from pipelines.ops.reporting import SilentReporter, Stopwatch
 from pipelines.ops.repository import FolderStore, Repository
 from pipelines.ops.settings import load
 from tests.app.processes import free_port, wait_until
+from tests.ending import configure, ended, until_started
 
 PASSWORD = "test-password"
 PROGRAMS: dict[str, Path] = {program.version.family: program.path for program in installed_programs()}
@@ -52,13 +53,14 @@ class Stack:
             *self.extra,
         ]
         self.process = subprocess.Popen([str(PROGRAMS[self.family]), "-"], stdin=subprocess.PIPE)
-        assert self.process.stdin
-        self.process.stdin.write("\n".join(lines).encode())
-        self.process.stdin.close()
-        wait_until(self.answers, "Redis answers")
+        with until_started(self.process):
+            configure(self.process, lines)
+            wait_until(self.answers, "Redis answers")
 
     def answers(self) -> bool:
-        """Say whether the server has loaded its data."""
+        """Say whether the server has loaded its data; fail with its log when it has ended."""
+        if self.process is not None and self.process.poll() is not None:
+            raise RuntimeError((self.root / "server" / "log").read_text()[-2000:])
         try:
             with self.client() as client:
                 return bool(client.ping())
@@ -117,13 +119,16 @@ class Stack:
             with boot(source, captured.folder, program, work.scratch) as server:
                 return digest_of(work, server, "Digest")
 
-    def restoring(self, point: str) -> subprocess.Popen[bytes]:
-        """Start a restore as a process of its own."""
-        return subprocess.Popen(
+    @contextmanager
+    def restoring(self, point: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a restore as a process of its own, which ends with the block."""
+        process = subprocess.Popen(
             [sys.executable, "-m", "tests.ops.restore.child", point],
             env=self.environ | {"PATH": "/usr/bin:/bin"},
             stderr=subprocess.DEVNULL,
         )
+        with ended(process):
+            yield process
 
     def state(self) -> tuple[str, list[str], dict[str, str]]:
         """Return the role, the function libraries and the configuration."""
@@ -136,8 +141,8 @@ class Stack:
 def stack(root: Path, family: str, *extra: str) -> Iterator[Stack]:
     """Run a server on a new folder until the block ends."""
     one = Stack(root, family, extra)
-    one.start()
     try:
+        one.start()
         yield one
     finally:
         one.kill()

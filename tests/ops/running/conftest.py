@@ -15,8 +15,8 @@ PROGRAMS = {program.version.family: program for program in installed_programs()}
 def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
     """Start a stack that holds `new` data, after a restore point of its `old` data."""
     one = Stack(PROGRAMS[request.param], tmp_path)
-    one.start()
     try:
+        one.start()
         fill(one.client(), "point")
         one.add_document("in-the-point")
         one.run("backup")

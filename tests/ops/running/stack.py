@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -19,6 +20,7 @@ from app.domain import EmbeddingModel, NewDocument, Passage
 from app.stores.index.faiss_index import FaissDocumentIndex
 from app.stores.index.layout import CollectionFolder, indexes_root
 from pipelines.ops.redis.programs import ServerProgram
+from tests.ending import configure, ended
 
 MODEL = EmbeddingModel("test", 16, normalised=True)
 WRITES = 3_000
@@ -51,16 +53,14 @@ class Stack:
             f"logfile {server / 'log'}",
         ]
         deadline = time.monotonic() + 30
-        while not self._started("\n".join([*lines, ""])):
+        while not self._started(lines):
             # The port stays taken until the rewrite of a killed server has noticed.
             assert time.monotonic() < deadline, (server / "log").read_text()[-2000:]
 
-    def _started(self, configuration: str) -> bool:
+    def _started(self, configuration: Sequence[str]) -> bool:
         """Start the server once; False when it ended instead of answering."""
         self.process = subprocess.Popen([str(self.program.path), "-"], stdin=subprocess.PIPE)
-        assert self.process.stdin is not None
-        self.process.stdin.write(configuration.encode())
-        self.process.stdin.close()
+        configure(self.process, configuration)
         while self.process.poll() is None:
             try:
                 return bool(self.client().ping())
@@ -104,8 +104,8 @@ class Stack:
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command, which must end with `code`; return all that it prints."""
-        process = self.begin(*arguments)
-        out, err = process.communicate(timeout=120)
+        with ended(self.begin(*arguments)) as process:
+            out, err = process.communicate(timeout=120)
         assert process.returncode == code, out + err
         return out + err
 

@@ -5,6 +5,7 @@ import time
 import pytest
 from _pytest.mark import ParameterSet
 
+from tests.ending import ended
 from tests.ops.running.stack import WRITES, Stack, Witness, moments
 
 SEED = 20261123
@@ -106,10 +107,8 @@ def test_what_cannot_go_well_is_refused(stack: Stack, setting: str, value: str, 
 def test_a_killed_restore_is_finished_or_undone(stack: Stack, moment: float) -> None:
     """SIGKILL at a random moment (seed 20261123): the next command leaves wholly the old or the new data."""
     with Witness(stack) as witness:
-        restore = stack.begin("restore", "latest", "--yes")
-        time.sleep(moment)  # the moment of the kill is the point of the test
-        restore.kill()
-        restore.communicate()
+        with ended(stack.begin("restore", "latest", "--yes")):
+            time.sleep(moment)  # the moment of the kill is the point of the test
         stack.run("verify", "--level", "1")
     _is_free(stack)
     held = _holds(stack)
@@ -121,11 +120,11 @@ def test_a_killed_restore_is_finished_or_undone(stack: Stack, moment: float) -> 
 @pytest.mark.parametrize("moment", _moments(SEED + 1), ids=lambda moment: f"{moment:.2f}s")
 def test_a_killed_target_ends_whole(stack: Stack, moment: float) -> None:
     """The target is killed at a random moment (seed 20261124) and started again: wholly old or wholly new."""
-    restore = stack.begin("restore", "latest", "--yes")
-    time.sleep(moment)  # the moment of the kill is the point of the test
-    stack.kill()
-    stack.start()
-    restore.communicate(timeout=120)
+    with ended(stack.begin("restore", "latest", "--yes")) as restore:
+        time.sleep(moment)  # the moment of the kill is the point of the test
+        stack.kill()
+        stack.start()
+        restore.communicate(timeout=120)
     stack.run("verify", "--level", "1")
     _is_free(stack)
     assert _holds(stack) in {"point", "present"}
