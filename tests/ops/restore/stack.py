@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Self
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from pipelines.ops.backup import take_backup
 from pipelines.ops.capture.documents import CapturedFaiss, capture_collections
@@ -74,8 +76,8 @@ class Stack:
             self.process.wait()
 
     def client(self) -> redis.Redis:
-        """Return a client that never waits long."""
-        return redis.Redis(port=self.port, password=PASSWORD, socket_timeout=30)
+        """Return a client that never waits long: tests ask again themselves."""
+        return redis.Redis(port=self.port, password=PASSWORD, socket_timeout=30, retry=Retry(NoBackoff(), 0))
 
     @property
     def environ(self) -> dict[str, str]:
