@@ -1,10 +1,9 @@
 """What every object store must do, whatever it keeps its values in."""
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from pipelines.ops.repository.store import (
     TooLargeError,
     UnreadableError,
 )
+from tests.disks import small_disk
 
 BAD_KEYS = [
     "",
@@ -49,30 +49,13 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     return FolderStore(tmp_path / "repository") if request.param == "folder" else InMemoryStore()
 
 
-@contextmanager
-def mounted(folder: Path, options: str) -> Iterator[None]:
-    """Lay a small file system of its own over a folder, or skip where that is not allowed."""
-    folder.mkdir(exist_ok=True)
-    if os.geteuid() != 0:
-        pytest.skip("NOT CHECKED: only root can mount the small file system that this needs")
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, check=False, text=True
-    )
-    if done.returncode:
-        pytest.skip(f"NOT CHECKED: a small file system cannot be mounted here: {done.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", folder], check=True)
-
-
 @pytest.fixture(params=["folder", "memory"])
 def small_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStore]:
     """Give a store with room for one megabyte."""
     if request.param == "memory":
         yield InMemoryStore(room=ROOM)
         return
-    with mounted(tmp_path / "small", f"size={ROOM}"):
+    with small_disk(tmp_path / "small", f"size={ROOM}"):
         yield FolderStore(tmp_path / "small")
 
 
@@ -204,7 +187,7 @@ def test_a_read_only_folder_is_a_sentence(tmp_path: Path) -> None:
     fixed = tmp_path / "fixed"
     fixed.mkdir(mode=0o500)
     # Root may write everywhere but on a file system that is read-only.
-    with mounted(fixed, "ro") if os.geteuid() == 0 else nullcontext(), pytest.raises(OpsError) as caught:
+    with small_disk(fixed, "ro") if os.geteuid() == 0 else nullcontext(), pytest.raises(OpsError) as caught:
         FolderStore(fixed).put("config", b"")
     assert str(tmp_path / "fixed") in caught.value.what
     assert "name another folder" in caught.value.hint

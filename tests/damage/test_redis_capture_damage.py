@@ -3,7 +3,6 @@
 import re
 import secrets
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,6 +20,7 @@ from pipelines.ops.redis.connection import call
 from pipelines.ops.redis.handshake import command
 from pipelines.ops.redis.programs import ServerProgram
 from tests.dataset import Writer
+from tests.disks import small_disk
 from tests.laying import lay, rdb_of, source
 from tests.servers import LiveServer, live_server, started_again, wait_until
 
@@ -114,15 +114,8 @@ def test_a_server_that_is_loading(live: LiveServer, tmp_path: Path) -> None:
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a disk of one megabyte."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False
-    )
-    if done.returncode:
-        pytest.skip("no small disk can be mounted here")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
+    with small_disk(tmp_path / "disk") as disk:
+        yield disk
 
 
 @pytest.mark.parametrize("part", ["copy", "stream"])

@@ -116,6 +116,19 @@ def explain(address: RedisAddress, error: RedisError) -> OpsError:
     )
 
 
+def is_closed(error: BaseException) -> bool:
+    """Say whether an error began with a refused connection: nobody listens on that port."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ConnectionRefusedError):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
+
+
+def is_loading(error: BaseException) -> bool:
+    """Say whether a server answered that it is loading its data."""
+    return isinstance(error.__cause__, BusyLoadingError)
+
+
 def _without_secret(address: RedisAddress, text: str) -> str:
     """Take the password out of a server's words: a server without AUTH repeats what it was sent."""
     return text.replace(address.password, "…") if address.password else text

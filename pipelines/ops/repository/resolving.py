@@ -40,7 +40,8 @@ def _named(points: Sequence[PointRef], name: str, place: str) -> PointRef:
     meant = [ref for ref in meant if not ref.problem] or meant
     if not meant:
         raise NothingError(
-            f"No restore point in {place} is called {name!r}.", "List them, and name one by its id."
+            f"No restore point in {place} is called {name!r}.",
+            "`synapse points list` shows them; name one by its id.",
         )
     if len(meant) > 1:
         listed = ", ".join(f"{ref.short} ({ref.time.isoformat(timespec='seconds')})" for ref in meant[:10])

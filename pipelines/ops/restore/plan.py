@@ -1,6 +1,5 @@
 """What a restore would change, worked out before it changes anything."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,16 +7,17 @@ from typing import Literal
 
 from app.stores.index.layout import CollectionFolder, indexes_root
 from pipelines.ops.context import Context
-from pipelines.ops.errors import DamagedError, RefusedError
+from pipelines.ops.errors import DamagedError, RefusedError, UnreachableError
 from pipelines.ops.model import RestorePoint
 from pipelines.ops.redis.boot import program_for
+from pipelines.ops.redis.connection import named
+from pipelines.ops.redis.reach import on_this_machine
 from pipelines.ops.repository import PointRef, Standing
-from pipelines.ops.restore.redis_running import look_at, reachable
+from pipelines.ops.restore import room
+from pipelines.ops.restore.redis_running import listens, look_at
 from pipelines.ops.restore.target import Target
 
 Kind = Literal["running", "stopped", "folder"]
-_ROOM = 1.2
-"""Bytes needed of each byte restored: the files and what a scratch server adds to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,12 @@ def make_plan(
     if problems:
         raise DamagedError(problems[0], "Use another restore point, or `synapse verify` for the whole list.")
     kind, target = _target(work, point, into)
-    _check_room(work, point, into)
-    if kind != "folder":
+    safety = kind == "running" and not force
+    if into is not None:
+        room.check_for_folder(point, into)
+    else:
         _check_place(work)
+        _check_room(work, point, target, kind, safety=safety)
     return RestorePlan(
         kind=kind,
         target=str(into) if into else str(work.data_dir),
@@ -63,7 +66,7 @@ def make_plan(
         point=point,
         standing=work.repository.standing(ref.id),
         changes=tuple(_changes(work, point, target)) if kind != "folder" else (),
-        safety=kind == "running" and not force,
+        safety=safety,
     )
 
 
@@ -71,8 +74,13 @@ def _target(work: Context, point: RestorePoint, into: Path | None) -> tuple[Kind
     if into is not None:
         return "folder", None
     address = work.settings.redis
-    if not reachable(address):
+    if not listens(address):
         if point.redis is not None:
+            if not on_this_machine(address):
+                raise UnreachableError(
+                    f"Nobody answers at {named(address)}, and a stopped Redis is restored where it ran.",
+                    "Start it, run the restore there, or write plain files with --into FOLDER.",
+                )
             program_for(point.redis, work.scratch)
         return "stopped", None
     if point.redis is None:
@@ -82,16 +90,13 @@ def _target(work: Context, point: RestorePoint, into: Path | None) -> tuple[Kind
     return "running", target
 
 
-def _check_room(work: Context, point: RestorePoint, into: Path | None) -> None:
-    size = sum(entry.size for source in (point.redis, point.faiss) if source for entry in source.files)
-    places = {_existing(into.parent)} if into else {_existing(work.scratch.root), _existing(work.data_dir)}
-    for place in sorted(places):
-        free = shutil.disk_usage(place).free
-        if free < size * _ROOM:
-            raise RefusedError(
-                f"{place} has {free} bytes free; this restore needs {int(size * _ROOM)}.",
-                "Free space there, or set SYNAPSE_SCRATCH_DIR and DATA_DIR to disks with room.",
-            )
+def _check_room(
+    work: Context, point: RestorePoint, target: Target | None, kind: Kind, *, safety: bool
+) -> None:
+    if kind == "running":
+        room.check_for_running(work, point, target, safety=safety)
+    else:
+        room.check_for_stopped(work, point)
 
 
 def _check_place(work: Context) -> None:
@@ -123,10 +128,3 @@ def _changes(work: Context, point: RestorePoint, target: Target | None) -> Itera
 def _stopped_redis(work: Context) -> str:
     folder = work.settings.redis_folder
     return f"a stopped server's data in {folder}" if folder.exists() else "nothing"
-
-
-def _existing(path: Path) -> Path:
-    path = path.absolute()
-    while not path.exists():
-        path = path.parent
-    return path

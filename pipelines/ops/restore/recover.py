@@ -8,11 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
+import redis
+
 from app.stores.memory.address import RedisAddress
 from pipelines.ops.context import Context
 from pipelines.ops.errors import DamagedError, OpsError, UnreachableError
 from pipelines.ops.proof.proving import fetch, known_digest
-from pipelines.ops.redis.connection import connect, named, talking_to
+from pipelines.ops.redis.connection import connect, is_loading, named, talking_to
 from pipelines.ops.restore import journal as journals
 from pipelines.ops.restore import memory, redis_running, swap
 from pipelines.ops.restore.documents import remove_unused, settle
@@ -171,12 +173,24 @@ def _decided(work: Context, journal: Journal, *, new: bool) -> Journal:
 
 
 def _wait_for(address: RedisAddress) -> None:
-    """Give a target that was killed the time to come back."""
+    """Give a target that was killed the time to come back; one that loads its data is back."""
     deadline = time.monotonic() + _RETURN_S
-    while not redis_running.reachable(address):
+    while not _is_back(address):
         if time.monotonic() > deadline:
             raise UnreachableError(
                 f"A restore into {named(address)} was interrupted, and it does not answer.",
                 "Start it; the next `synapse` call then finishes or undoes the restore.",
             )
         time.sleep(_POLL_S)  # nothing tells when a server is back
+
+
+def _is_back(address: RedisAddress) -> bool:
+    """Say whether the target is there. Raises UnreachableError when it lets nobody in."""
+    try:
+        return redis_running.listens(address)
+    except UnreachableError as error:
+        if is_loading(error):
+            return True
+        if isinstance(error.__cause__, redis.AuthenticationError | redis.ResponseError):
+            raise
+        return False

@@ -5,8 +5,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import redis
-
 from app.stores.memory.address import RedisAddress
 from pipelines.ops.context import Context
 from pipelines.ops.errors import DamagedError, OpsError, RefusedError
@@ -14,7 +12,7 @@ from pipelines.ops.model import RedisDigest, RedisSource
 from pipelines.ops.proof.live import live_digest
 from pipelines.ops.proof.proving import digest_of
 from pipelines.ops.redis.boot import boot, count_problems, program_for
-from pipelines.ops.redis.connection import connect, talking_to
+from pipelines.ops.redis.connection import connect, is_closed, talking_to
 from pipelines.ops.redis.digest import differences
 from pipelines.ops.redis.facts import server_version
 from pipelines.ops.redis.reach import own_address
@@ -140,17 +138,21 @@ def address_of(work: Context, swapped: RedisSwap) -> RedisAddress:
     return replace(work.settings.redis, host=swapped.host, port=swapped.port)
 
 
-def reachable(address: RedisAddress) -> bool:
-    """Say whether a Redis answers there at all; a refused password is an answer and raises."""
+def listens(address: RedisAddress) -> bool:
+    """Say whether a Redis is there; False only when its port is closed.
+
+    Raises UnreachableError when that cannot be told (it hangs, or the way to it is cut) or it lets nobody in.
+    """
     try:
-        with talking_to(address), connect(address, timeout=5.0) as client:
+        with talking_to(address), connect(address, timeout=_PING_S) as client:
             client.ping()
     except OpsError as error:
-        if isinstance(error.__cause__, redis.AuthenticationError | redis.ResponseError):
-            raise
-        return False
+        if is_closed(error):
+            return False
+        raise
     return True
 
 
+_PING_S = 5.0
 _OTHER_POINT = "Use another restore point; `synapse verify` tells which are good."
 _VERIFY = "Run `synapse verify` on the point, and look at the log and the memory of Redis."

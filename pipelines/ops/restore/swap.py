@@ -21,8 +21,8 @@ from pipelines.ops.restore.pause import WritePause
 _POLL_S = 0.02
 _LINK_LIMIT_S = 20.0
 _REWRITE_LIMIT_S = 1800.0
-_REWRITES = 3
-"""Tries of the target to write its AOF before the restore gives up; writes are paused meanwhile."""
+_REWRITES = 2
+"""More tries of the target to write its AOF before the restore gives up: after three it waits a minute."""
 _MARKER_CODE = "#!lua name={name}\nredis.register_function('{name}', function() return 1 end)"
 _FULL_DISK = "Look at its log and at the space on its disk."
 

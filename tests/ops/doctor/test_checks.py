@@ -1,7 +1,6 @@
 """Each check finds the very thing that is broken, and says it with its remedy."""
 
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,6 +12,7 @@ import pytest
 from app.stores.index.layout import indexes_root
 from pipelines.ops.doctor.check import Check, Finding, State, Subject, green
 from pipelines.ops.doctor.examination import examine, worst
+from tests import disks
 from tests.app.doubles import model_serving
 from tests.app.processes import redis_server
 from tests.ops.doctor.installation import NOON, look, publish, says, subject_of
@@ -29,15 +29,8 @@ def subject(tmp_path: Path) -> Subject:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Give a disk of one megabyte."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("a disk can only be mounted by root")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with disks.small_disk(tmp_path / "disk") as disk:
+        yield disk
 
 
 def test_one_check_that_fails_or_hangs_stops_no_other() -> None:

@@ -44,8 +44,13 @@ class Stack:
 
     def start(self) -> None:
         """Start the server on what its folder holds, and wait until it answers."""
+        with until_started(self.start_loading()):
+            wait_until(self.answers, "Redis answers")
+
+    def start_loading(self) -> "subprocess.Popen[bytes]":
+        """Start the server, which then loads what its folder holds."""
         folder = self.root / "server"
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         lines = [f"port {self.port}", "bind 127.0.0.1", f"requirepass {PASSWORD}", f"dir {folder}", 'save ""']
         lines += [
             "appendonly yes",
@@ -57,7 +62,7 @@ class Stack:
         self.process = subprocess.Popen([str(PROGRAMS[self.family]), "-"], stdin=subprocess.PIPE)
         with until_started(self.process):
             configure(self.process, lines)
-            wait_until(self.answers, "Redis answers")
+        return self.process
 
     def answers(self) -> bool:
         """Say whether the server has loaded its data; fail with its log when it has ended."""

@@ -1,6 +1,5 @@
 """A full disk is said with its remedy, and nothing half-written stays."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,23 +7,15 @@ import pytest
 
 from app.domain import DocumentRefusedError, StoreUnavailableError
 from app.stores.index.snapshot import open_snapshot
+from tests import disks
 from tests.app.stores.index.examples import epoch_folder, open_docs, random_document, towards
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a disk of 1 MB, where that is allowed."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["/usr/bin/mount", "-t", "tmpfs", "-o", "size=1m", "none", str(disk)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"this user may not mount: {mounted.stderr.decode().strip()}")
-    yield disk
-    subprocess.run(["/usr/bin/umount", "--lazy", str(disk)], check=True)
+    with disks.small_disk(tmp_path / "disk") as disk:
+        yield disk
 
 
 def test_full_disk_refuses_and_keeps(small_disk: Path) -> None:
@@ -56,9 +47,7 @@ def test_full_disk_refuses_and_keeps(small_disk: Path) -> None:
 
 def test_full_disk_at_the_start(small_disk: Path) -> None:
     """A collection that cannot be made is said, and is made when there is room."""
-    stuffing = small_disk / "stuffing"
-    with stuffing.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
-        file.writelines(iter(lambda: b"x" * 4096, b""))
+    stuffing = disks.fill_up(small_disk)
     with pytest.raises(StoreUnavailableError):
         open_docs(small_disk)
     stuffing.unlink()
