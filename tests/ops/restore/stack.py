@@ -39,6 +39,7 @@ class Stack:
     root: Path
     family: str
     extra: tuple[str, ...] = ()
+    launcher: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -59,7 +60,8 @@ class Stack:
             "repl-diskless-sync-delay 0",
             *self.extra,
         ]
-        self.process = subprocess.Popen([str(PROGRAMS[self.family]), "-"], stdin=subprocess.PIPE)
+        command = [*self.launcher, str(PROGRAMS[self.family]), "-"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE)
         with until_started(self.process):
             configure(self.process, lines)
         return self.process
