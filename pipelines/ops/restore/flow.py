@@ -15,7 +15,7 @@ from pipelines.ops.repository import PointRef
 from pipelines.ops.restore import journal as journals
 from pipelines.ops.restore import offline
 from pipelines.ops.restore.documents import planned, stage
-from pipelines.ops.restore.into_folder import restore_into
+from pipelines.ops.restore.into_folder import restore_into, sweep_beside
 from pipelines.ops.restore.journal import Journal, Preparation
 from pipelines.ops.restore.locking import no_stack, one_restore
 from pipelines.ops.restore.plan import RestorePlan, make_plan
@@ -63,6 +63,7 @@ def restore(
     """
     ref, point = choose_point(work, name, only)
     if into is not None:
+        sweep_beside(into)
         plan = make_plan(work, ref, point, into=into, force=force)
         if not agreed(plan):
             return None

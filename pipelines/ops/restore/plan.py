@@ -14,6 +14,7 @@ from pipelines.ops.redis.connection import named
 from pipelines.ops.redis.reach import on_this_machine
 from pipelines.ops.repository import PointRef, Standing
 from pipelines.ops.restore import room
+from pipelines.ops.restore.into_folder import check_folder
 from pipelines.ops.restore.redis_running import listens, look_at
 from pipelines.ops.restore.target import Target
 
@@ -55,6 +56,7 @@ def make_plan(
     kind, target = _target(work, point, into)
     safety = kind == "running" and not force
     if into is not None:
+        check_folder(into)
         room.check_for_folder(point, into)
     else:
         _check_place(work)

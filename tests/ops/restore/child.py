@@ -12,12 +12,17 @@ from pipelines.ops.repository import FolderStore, Repository
 from pipelines.ops.restore.flow import restore
 from pipelines.ops.settings import load
 
-if __name__ == "__main__":
+
+def made_ready() -> Context:
+    """Make what the flows need of the environment."""
     settings = load(os.environ, env_file=None)
-    work = Context(
+    return Context(
         settings=settings,
         repository=Repository.open(FolderStore(settings.repository)),
         scratch=Scratch(installed_programs(), settings.scratch),
         watch=Stopwatch(SilentReporter(), time.perf_counter),
     )
-    restore(work, sys.argv[1])
+
+
+if __name__ == "__main__":
+    restore(made_ready(), sys.argv[1])

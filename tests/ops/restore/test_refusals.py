@@ -225,7 +225,7 @@ def test_a_folder_that_is_not_empty(one: Stack, tmp_path: Path) -> None:
     folder = tmp_path / "files"
     folder.mkdir()
     (folder / "mine").write_text("mine")
-    with untouched(one, work), pytest.raises(RefusedError, match="not empty"):
+    with untouched(one, work), pytest.raises(RefusedError, match="not an empty folder"):
         restore(work, point, into=folder)
     assert [path.name for path in folder.iterdir()] == ["mine"]
 

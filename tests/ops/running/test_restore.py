@@ -3,21 +3,13 @@
 import time
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from tests.ending import ended
 from tests.ops.running.stack import WRITES, Stack, Witness, moments
 
 SEED = 20261123
 RUNS = 6
-SOAK_RUNS = 250
 LONGEST_S = 3.0
-
-
-def _moments(seed: int) -> list[ParameterSet | float]:
-    """Draw some moments for every run and, from the same seed, many for the soak."""
-    drawn = moments(seed, RUNS + SOAK_RUNS, LONGEST_S)
-    return [*drawn[:RUNS], *(pytest.param(one, marks=pytest.mark.soak) for one in drawn[RUNS:])]
 
 
 def _is_free(stack: Stack) -> None:
@@ -103,7 +95,7 @@ def test_what_cannot_go_well_is_refused(stack: Stack, setting: str, value: str, 
     assert not (stack.folder / "data" / "restore.json").exists()
 
 
-@pytest.mark.parametrize("moment", _moments(SEED), ids=lambda moment: f"{moment:.2f}s")
+@pytest.mark.parametrize("moment", moments(SEED, RUNS, LONGEST_S), ids=lambda moment: f"{moment:.2f}s")
 def test_a_killed_restore_is_finished_or_undone(stack: Stack, moment: float) -> None:
     """SIGKILL at a random moment (seed 20261123): the next command leaves wholly the old or the new data."""
     with Witness(stack) as witness:
@@ -117,7 +109,7 @@ def test_a_killed_restore_is_finished_or_undone(stack: Stack, moment: float) -> 
         assert missing == []
 
 
-@pytest.mark.parametrize("moment", _moments(SEED + 1), ids=lambda moment: f"{moment:.2f}s")
+@pytest.mark.parametrize("moment", moments(SEED + 1, RUNS, LONGEST_S), ids=lambda moment: f"{moment:.2f}s")
 def test_a_killed_target_ends_whole(stack: Stack, moment: float) -> None:
     """The target is killed at a random moment (seed 20261124) and started again: wholly old or wholly new."""
     with ended(stack.begin("restore", "latest", "--yes")) as restore:
