@@ -97,7 +97,7 @@ def _table(root: Path, done: dict[str, Measured]) -> Table:
     plain = _newest_plain(root)
     size = sum(path.stat().st_size for path in plain.rglob("*") if path.is_file())
     table = Table(title=f"{size / _MB:.0f} MB of files", box=None, title_justify="left")
-    for title in ("what", "seconds", "MB/s", "of tar | zstd", "of cp + sha256sum", "peak MB"):
+    for title in ("what", "seconds", "MB/s", "of tar | zstd", "of cp + sha256sum", "peak MB", "own MB"):
         table.add_column(title, justify="left" if title == "what" else "right")
     for what, one in done.items():
         table.add_row(
@@ -107,6 +107,7 @@ def _table(root: Path, done: dict[str, Measured]) -> Table:
             f"{one.seconds / done['tar | zstd -3 -T2'].seconds:.2f}",
             f"{one.seconds / done['cp + sha256sum'].seconds:.2f}",
             f"{one.peak / _MB:.0f}",
+            f"{one.own / _MB:.0f}",
         )
     for what in ("backup", "verify", "restore into the running stack"):
         steps = json.loads(done[what].printed).get("steps", {})
@@ -117,11 +118,13 @@ def _table(root: Path, done: dict[str, Measured]) -> Table:
 
 def _memory(once: dict[str, Measured], twice: dict[str, Measured]) -> Table:
     table = Table(title="Peak memory when the data is doubled", box=None, title_justify="left")
-    for title in ("what", "MB", "doubled MB", "ratio"):
+    for title in ("what", "MB", "doubled MB", "ratio", "own MB", "doubled own MB", "ratio"):
         table.add_column(title, justify="left" if title == "what" else "right")
     for what, one in once.items():
         two = twice[what]
-        table.add_row(what, f"{one.peak / _MB:.0f}", f"{two.peak / _MB:.0f}", f"{two.peak / one.peak:.2f}")
+        pairs = ((one.peak, two.peak), (one.own, two.own))
+        cells = ((f"{a / _MB:.0f}", f"{b / _MB:.0f}", f"{b / max(a, 1):.2f}") for a, b in pairs)
+        table.add_row(what, *(cell for three in cells for cell in three))
     return table
 
 

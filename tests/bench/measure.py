@@ -2,19 +2,57 @@
 
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+_SAMPLE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run of a command: wall seconds, peak resident bytes of its largest process, what it printed."""
+    """One run of a command: wall seconds, peak bytes of memory, what it printed.
+
+    `peak` is the resident memory of the largest process as the kernel accounts it, pages of mapped files
+    included, which the kernel takes back when it needs them; `own` is the most that the command's first
+    process was seen to hold without them (sampled 50 times a second).
+    """
 
     seconds: float
     peak: int
+    own: int
     printed: str
+
+
+class _OwnMemory:
+    """Watches the anonymous resident memory of a process until it ends."""
+
+    def __init__(self, pid: int) -> None:
+        self.peak = 0
+        self._status = Path(f"/proc/{pid}/status")
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def end(self) -> int:
+        """Return the peak in bytes."""
+        self._ended.set()
+        self._thread.join()
+        return self.peak
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_SAMPLE_S):
+            with suppress(OSError):
+                self.peak = max(self.peak, _anonymous(self._status.read_text()))
+
+
+def _anonymous(status: str) -> int:
+    """Return RssAnon in bytes; 0 for a process that has ended."""
+    lines = (line.split() for line in status.splitlines())
+    return next((int(line[1]) * 1024 for line in lines if line[0] == "RssAnon:"), 0)
 
 
 def measure(argv: Sequence[str | Path], environ: Mapping[str, str], log: Path) -> Measured:
@@ -24,11 +62,13 @@ def measure(argv: Sequence[str | Path], environ: Mapping[str, str], log: Path) -
         process = subprocess.Popen(
             argv, env=dict(environ), stdout=out, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
         )
+        memory = _OwnMemory(process.pid)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
+        own = memory.end()
         out.seek(0)
         printed = out.read()
     if process.returncode:
         raise RuntimeError(f"{argv} ended with {process.returncode}: {printed}")
-    return Measured(seconds, usage.ru_maxrss * 1024, printed)
+    return Measured(seconds, usage.ru_maxrss * 1024, own, printed)
