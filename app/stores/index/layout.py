@@ -94,6 +94,11 @@ class CollectionFolder:
         """Make `epoch` the one in use; only under `exclusive_lock`. Raises OSError."""
         replace_file(self.folder / "current", f"{_check_name(epoch)}\n".encode("ascii"), step=step)
 
+    def remove_unfinished(self) -> None:
+        """Remove what a killed `write_pointer` left; only under a lock. Raises OSError."""
+        for left in self.folder.glob(".current.*"):
+            left.unlink(missing_ok=True)
+
     @contextmanager
     def shared_lock(self, timeout: float = 10.0) -> Iterator[None]:
         """Keep the pointer from moving, together with other writers; `timeout` in seconds.

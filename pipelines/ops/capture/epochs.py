@@ -86,10 +86,13 @@ def remove_epoch(collection: CollectionFolder, epoch: str) -> None:
     for left in (collection.folder / f"{_STAGED}{epoch}", collection.folder / f"{_GONE}{epoch}"):
         shutil.rmtree(left, ignore_errors=True)
     folder = collection.epoch_folder(epoch)
-    if not folder.exists():
+    if not collection.folder.exists():
         return
     try:
         with collection.shared_lock(), _explained(collection):
+            collection.remove_unfinished()
+            if not folder.exists():
+                return
             if collection.read_pointer() == epoch:
                 raise RefusedError(
                     f"The epoch {epoch} of the collection {collection.name} is in use.",

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pipelines.ops.doctor.check import Finding, Subject, green, red
 from pipelines.ops.errors import OpsError
@@ -11,6 +9,7 @@ from pipelines.ops.redis.connection import connect, talking_to
 from pipelines.ops.redis.facts import ServerVersion, server_version
 from pipelines.ops.redis.programs import choose, installed_programs
 from pipelines.ops.redis.scratch import ScratchServer
+from pipelines.ops.spools import PREFIX, held_folder
 
 _NAME = "scratch server"
 _REPLY_S = 5.0
@@ -27,8 +26,8 @@ def look_at_scratch(subject: Subject) -> Iterator[Finding]:
     )
     try:
         with (
-            TemporaryDirectory(prefix="synapse-doctor-", dir=settings.scratch) as folder,
-            ScratchServer(program, Path(folder) / "redis"),
+            held_folder(settings.scratch, f"{PREFIX}doctor-") as folder,
+            ScratchServer(program, folder / "redis"),
         ):
             pass
     except OSError as error:

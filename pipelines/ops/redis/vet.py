@@ -4,7 +4,6 @@ Two layers: the files are read before any server starts on them, and the server 
 commands (`rename-command`), as an RDB may carry commands behind its end and a server executes those too.
 """
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from pipelines.ops.redis.handshake import command
 from pipelines.ops.redis.programs import ServerProgram
 from pipelines.ops.redis.scratch import ScratchServer
 from pipelines.ops.redis.stream import CommandSplitter, StreamError
+from pipelines.ops.spools import PREFIX, held_folder
 
 _BLOCK = 1 << 20
 _FRAME = frozenset({b"SELECT", b"MULTI", b"EXEC"})
@@ -42,8 +42,8 @@ class CommandTable:
 def command_table(program: ServerProgram, scratch_root: Path) -> CommandTable:
     """Ask an empty server of this program for its commands; administration is no data."""
     with (
-        tempfile.TemporaryDirectory(dir=scratch_root, prefix="commands-") as folder,
-        ScratchServer(program, Path(folder)) as server,
+        held_folder(scratch_root, f"{PREFIX}commands-") as folder,
+        ScratchServer(program, folder / "redis") as server,
         raw(server.client) as exchange,
     ):
         entries = exchange([command("COMMAND")], 1)[0]

@@ -99,6 +99,22 @@ def prepare(data_dir: Path, preparation: Preparation | None) -> None:
         _write(data_dir / _PREPARATION, preparation)
 
 
+def unfinished(data_dir: Path) -> list[Path]:
+    """List what restores that were killed while they wrote a journal or a preparation left beside it."""
+    written = (_beside(restore_marker(data_dir)), _beside(data_dir / _PREPARATION))
+    return [path for path in written if path.exists()]
+
+
+def remove_unfinished(data_dir: Path) -> None:
+    """Remove that; only while the data folder is held."""
+    for path in unfinished(data_dir):
+        _remove(path)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
+
+
 def _read(path: Path, kind: type[_T]) -> _T | None:
     try:
         return kind.model_validate_json(path.read_bytes())
@@ -116,7 +132,7 @@ def _read(path: Path, kind: type[_T]) -> _T | None:
 
 
 def _write(path: Path, content: _Written) -> None:
-    beside = path.with_name(f".{path.name}.new")
+    beside = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)

@@ -79,6 +79,7 @@ def end(work: Context, journal: Journal, *, failed: bool = False, safety: Safety
 
 def sweep(work: Context) -> None:
     """Remove what a restore laid beside the data and did not put in use; only while no journal needs it."""
+    journals.remove_unfinished(work.data_dir)
     left = journals.prepared(work.data_dir)
     if left is None or journals.read(work.data_dir) is not None:
         return
@@ -90,7 +91,7 @@ def sweep(work: Context) -> None:
 
 def _tidy(work: Context) -> None:
     """Remove what was laid for a restore that was killed before it had a journal, unless one is running."""
-    if journals.prepared(work.data_dir) is not None:
+    if journals.prepared(work.data_dir) is not None or journals.unfinished(work.data_dir):
         # Whoever may not write here leaves it to one who may.
         with suppress(OpsError), one_restore(work.data_dir):
             sweep(work)
