@@ -1,4 +1,4 @@
-"""A restore of plain files dies just before one of the changes that it makes to the disk; any one of them.
+"""A restore dies just before one of the changes that it makes to the disk; any one of them.
 
 After the next call both stores are as before the restore or as after it, and nothing is left over.
 """
@@ -11,13 +11,15 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from pipelines.ops.errors import RefusedError
+from pipelines.ops.model import RedisDigest
+from pipelines.ops.redis.digest import differences
 from pipelines.ops.restore.flow import restore
 from pipelines.ops.restore.recover import recover
 from tests.app.processes import free_port
@@ -159,6 +161,55 @@ def stopped(place: Place, deaths: int | None) -> None:
     assert set(seen) == {False, True}
 
 
+def looked_at(one: Stack) -> tuple[RedisDigest, int, set[str], int]:
+    """Return what both running stores hold, every name beside them, and the entries of the collection."""
+    found = state(one)
+    return one.digest(one.work()), found.documents, found.names, found.entries
+
+
+def same(one: tuple[RedisDigest, int, set[str], int], other: tuple[RedisDigest, int, set[str], int]) -> bool:
+    """Compare two of them."""
+    return differences(one[0], other[0]) == () and one[1:] == other[1:]
+
+
+@contextmanager
+def running(place: Place) -> Iterator[Stack]:
+    """Start the server of a fresh stack, on the data that it had, until the block ends."""
+    one = place.fresh()
+    (one.root / "data" / "redis").rename(one.root / "server")
+    try:
+        one.start()
+        yield one
+    finally:
+        one.kill()
+
+
+def into_running(place: Place, deaths: int | None) -> None:
+    """Restore into the running server and the collection, without a backend."""
+    with running(place) as one:
+        old = looked_at(one)
+    with running(place) as one:
+        done = place.restoring(one, 0)
+        assert done.returncode == 0, done.stderr
+        new = looked_at(one)
+    assert (old[1], new[1]) == (8, 5)
+    assert old[2:] == new[2:]
+    seen = []
+    count = int(done.stdout)
+    for last in chosen(count, deaths):
+        print(f"seed {SEED}: died before change {last} of {count}")  # noqa: T201  # shown when it fails
+        with running(place) as one:
+            before = one.state()
+            done = place.restoring(one, last)
+            assert done.returncode == -signal.SIGKILL, done.stderr
+            recover(one.work())
+            found = looked_at(one)
+            assert same(found, old) or same(found, new), (found[1:], old[1:], new[1:])
+            assert one.state() == before
+            seen.append(same(found, new))
+    assert set(seen) == {False, True}
+
+
 def into_folder(place: Place, deaths: int | None) -> None:
     """Restore into a folder."""
     folder = place.root / "restored" / "files"
@@ -180,6 +231,11 @@ def into_folder(place: Place, deaths: int | None) -> None:
 def test_deaths_of_a_restore_into_a_stopped_stack(place: Place) -> None:
     """Some of the changes."""
     stopped(place, DEATHS)
+
+
+def test_deaths_of_a_restore_into_a_running_stack(place: Place) -> None:
+    """Some of the changes."""
+    into_running(place, DEATHS)
 
 
 def test_deaths_of_a_restore_into_a_folder(place: Place) -> None:
@@ -205,6 +261,12 @@ def test_two_operators_restore_into_one_folder(place: Place) -> None:
 def test_every_death_of_a_restore_into_a_stopped_stack(place: Place) -> None:
     """Every single change."""
     stopped(place, None)
+
+
+@pytest.mark.soak
+def test_every_death_of_a_restore_into_a_running_stack(place: Place) -> None:
+    """Every single change."""
+    into_running(place, None)
 
 
 @pytest.mark.soak
