@@ -21,6 +21,7 @@ from pipelines.ops.redis.programs import installed_programs
 from pipelines.ops.redis.scratch import ScratchServer
 from tests.bench.measure import Measured, measure
 from tests.bench.sources import fill_collection, fill_keys
+from tests.bench.waits import WriteWaits
 
 _SYNAPSE = Path(sys.executable).parent / "synapse"
 _MB = 1e6
@@ -38,10 +39,10 @@ def main() -> None:
         root = Path(name)
         environ = _environ(root, server)
         _grow(say, root, server, 0, wanted)
-        once = _run(root, environ, "one")
+        once = _run(say, server, root, environ, "one")
         say.print(_table(root, once))
         _grow(say, root, server, 1, wanted)
-        twice = _run(root, environ, "two")
+        twice = _run(say, server, root, environ, "two")
         say.print(_table(root, twice))
         say.print(_memory(once, twice))
 
@@ -73,7 +74,9 @@ def _grow(say: Console, root: Path, server: ScratchServer, times: int, wanted: a
         pool.submit(fill_collection, root / "data", times * wanted.passages, wanted.passages).result()
 
 
-def _run(root: Path, environ: dict[str, str], run: str) -> dict[str, Measured]:
+def _run(
+    say: Console, server: ScratchServer, root: Path, environ: dict[str, str], run: str
+) -> dict[str, Measured]:
     """Measure each command once, in an order in which the page cache is warm for all of them."""
     plain = root / f"plain-{run}"
     log = root / "printed"
@@ -82,7 +85,7 @@ def _run(root: Path, environ: dict[str, str], run: str) -> dict[str, Measured]:
         "backup again": measure([_SYNAPSE, "backup", "--no-verify", "--json"], environ, log),
         "verify": measure([_SYNAPSE, "verify", "--json"], environ, log),
         "verify level 2": measure([_SYNAPSE, "verify", "--level", "2", "--json"], environ, log),
-        "restore into the running stack": measure([_SYNAPSE, "restore", "--yes", "--json"], environ, log),
+        "restore into the running stack": _restored(say, server, environ, log),
         "restore into a folder": measure([_SYNAPSE, "restore", "--into", plain, "--json"], environ, log),
     }
     script = f"tar c -C {plain} . | zstd -q -3 -T2 -o {plain}.tar.zst && sync {plain}.tar.zst"
@@ -90,6 +93,13 @@ def _run(root: Path, environ: dict[str, str], run: str) -> dict[str, Measured]:
     copy = f"cp -r {plain} {copied} && sync -f {copied} && find {copied} -type f -exec sha256sum {{}} +"
     done["tar | zstd -3 -T2"] = measure(["bash", "-c", script], environ, log)
     done["cp + sha256sum"] = measure(["bash", "-c", copy], environ, log)
+    return done
+
+
+def _restored(say: Console, server: ScratchServer, environ: dict[str, str], log: Path) -> Measured:
+    with WriteWaits(server.port, server.password) as waits:
+        done = measure([_SYNAPSE, "restore", "--yes", "--json"], environ, log)
+    say.print(f"A client that wrote during the restore waited for {waits.longest_s:.2f} s at the longest.")
     return done
 
 

@@ -29,7 +29,7 @@ from pipelines.ops.redis.replication import ReplicationCapture
 ATTEMPTS = 3
 _NEWEST = "255.255.255"
 _NO_COUNTS = (
-    "keys were not counted at the cut: the user may not run INFO in a transaction (+info +multi +exec)"
+    "keys were not counted at the cut: the user may not run INFO (+info)"
 )
 
 
