@@ -34,7 +34,7 @@ class KeyCount(_Written):
 class RedisSource(_Written):
     """A captured Redis: the files are one multi-part AOF folder."""
 
-    way: Literal["replication", "aof-folder", "import"]
+    way: Literal["replication", "keys", "aof-folder", "import"]
     server: Literal["redis", "valkey", "unknown"]
     version: str
     replid: str | None

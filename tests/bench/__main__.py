@@ -1,5 +1,7 @@
 """Benchmark backup, verify and restore against `tar | zstd -3` and `cp` + `sha256sum` of the same bytes.
 
+First 500 MB, for the time that a proven restore of them takes; then the wanted amount, and twice as much.
+
 usage: python -m tests.bench [--keys 1000000] [--passages 300000]
 """
 
@@ -8,9 +10,10 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -28,23 +31,44 @@ _MB = 1e6
 _WIDTH = 130
 
 
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """So many small keys, and so many passages with a vector of 256 numbers each."""
+
+    keys: int
+    passages: int
+
+
+_HALF_GIGABYTE = Amount(keys=660_000, passages=198_000)
+"""500 MB of files: the amount for which the time to restore is stated."""
+
+
 def main() -> None:
     """Fill, measure, print ratios; then double the data and measure memory again."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--passages", type=int, default=300_000)
-    wanted = parser.parse_args()
+    given = parser.parse_args()
+    wanted = Amount(given.keys, given.passages)
     say = Console(width=_WIDTH)
+    _measured(say, [_HALF_GIGABYTE])
+    once, twice = _measured(say, [wanted, wanted])
+    say.print(_memory(once, twice))
+
+
+def _measured(say: Console, steps: Sequence[Amount]) -> list[dict[str, Measured]]:
+    """Measure every command on one installation after each step of its growth."""
+    done = []
     with tempfile.TemporaryDirectory(prefix="synapse-bench-") as name, _source(Path(name)) as server:
         root = Path(name)
         environ = _environ(root, server)
-        _grow(say, root, server, 0, wanted)
-        once = _run(say, server, root, environ, "one")
-        say.print(_table(root, once))
-        _grow(say, root, server, 1, wanted)
-        twice = _run(say, server, root, environ, "two")
-        say.print(_table(root, twice))
-        say.print(_memory(once, twice))
+        before = Amount(0, 0)
+        for number, step in enumerate(steps):
+            _grow(say, root, server, before, step)
+            before = Amount(before.keys + step.keys, before.passages + step.passages)
+            done.append(_run(say, server, root, environ, f"run-{number}"))
+            say.print(_table(root, done[-1]))
+    return done
 
 
 @contextmanager
@@ -66,12 +90,12 @@ def _environ(root: Path, server: ScratchServer) -> dict[str, str]:
     }
 
 
-def _grow(say: Console, root: Path, server: ScratchServer, times: int, wanted: argparse.Namespace) -> None:
-    say.print(f"Adding {wanted.keys} keys and {wanted.passages} passages ...")
+def _grow(say: Console, root: Path, server: ScratchServer, before: Amount, more: Amount) -> None:
+    say.print(f"Adding {more.keys} keys and {more.passages} passages ...")
     # In a process of its own: a child's peak memory counts what its parent had when it was made.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        pool.submit(fill_keys, server.port, server.password, times * wanted.keys, wanted.keys).result()
-        pool.submit(fill_collection, root / "data", times * wanted.passages, wanted.passages).result()
+        pool.submit(fill_keys, server.port, server.password, before.keys, more.keys).result()
+        pool.submit(fill_collection, root / "data", before.passages, more.passages).result()
 
 
 def _run(

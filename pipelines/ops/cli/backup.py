@@ -10,17 +10,22 @@ from pipelines.ops.backup import BackupReport, CaptureFaiss, CaptureRedis, Redis
 from pipelines.ops.capture.aof_folder import capture_aof_folder
 from pipelines.ops.capture.documents import CapturedFaiss, capture_collections
 from pipelines.ops.capture.faiss_folder import capture_faiss_folder
+from pipelines.ops.capture.redis_keys import capture_keys
 from pipelines.ops.capture.redis_wire import capture_redis
 from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.options import Json, Only, Source
 from pipelines.ops.cli.wiring import context
 from pipelines.ops.cli.words import counted_keys, seconds, size
 from pipelines.ops.context import Context
-from pipelines.ops.errors import DamagedError
+from pipelines.ops.errors import DamagedError, UsageError
 
 AofFolder = Annotated[
     Path | None,
     typer.Option("--aof-folder", help="Save Redis from the files of its data folder, in use or not."),
+]
+ByKeys = Annotated[
+    bool,
+    typer.Option("--by-keys", help="Save a Redis that refuses replication key by key: not of one moment."),
 ]
 FaissFolder = Annotated[
     Path | None,
@@ -34,16 +39,19 @@ def backup(
     only: Only = None,
     *,
     aof_folder: AofFolder = None,
+    by_keys: ByKeys = False,
     faiss_folder: FaissFolder = None,
     verify: Annotated[bool, typer.Option(help="Boot and query the new point.")] = True,
     as_json: Json = False,
 ) -> None:
     """Take a restore point of Redis and the documents while both are in use, and prove it."""
     with guarded(json=as_json) as output:
+        if by_keys and aof_folder is not None:
+            raise UsageError("--by-keys and --aof-folder are two ways to save Redis.", "Leave one out.")
         work = context(output, create=True)
         report = take_backup(
             work,
-            redis=redis_capture(work, aof_folder) if only is not Source.FAISS else None,
+            redis=redis_capture(work, aof_folder, by_keys=by_keys) if only is not Source.FAISS else None,
             faiss=faiss_capture(work, faiss_folder) if only is not Source.REDIS else None,
             proven=verify,
         )
@@ -51,13 +59,15 @@ def backup(
         fail_if_unproven(output, report)
 
 
-def redis_capture(work: Context, aof_folder: Path | None) -> CaptureRedis:
-    """Capture the stack's Redis over the wire, or an AOF folder from its files."""
+def redis_capture(work: Context, aof_folder: Path | None, *, by_keys: bool = False) -> CaptureRedis:
+    """Capture the stack's Redis over the wire or key by key, or an AOF folder from its files."""
 
     def capture(spool: Path) -> RedisCapture:
         with work.watch.step("Copy Redis") as advance:
             if aof_folder is not None:
                 return capture_aof_folder(aof_folder, spool, progress=advance)
+            if by_keys:
+                return capture_keys(work.settings.redis, spool, progress=advance)
             return capture_redis(work.settings.redis, spool, progress=advance)
 
     return capture
@@ -100,6 +110,7 @@ def as_text(report: BackupReport) -> str:
     if report.point.redis:
         keys = counted_keys(report.point, [report.proof] if report.proof else [])
         lines.append(f"Redis: {keys} of {report.point.redis.server} {report.point.redis.version}.")
+        lines += [f"Note: {note}." for note in report.point.redis.notes]
     if report.point.faiss:
         documents = sum(facts.documents for facts in report.point.faiss.collections)
         lines.append(f"Documents: {documents} in {len(report.point.faiss.collections)} collections.")

@@ -118,5 +118,6 @@ def _refused(address: RedisAddress, reply: str) -> OpsError:
         )
     return UnreachableError(
         f"{named(address)} refuses replication (PSYNC answered {reply!r}).",
-        "Some managed services forbid it: capture the AOF folder on its disk instead (--aof-folder FOLDER).",
+        "Some managed services forbid it: save its AOF folder from the disk (--aof-folder FOLDER), or key by"
+        " key, which is not one moment (--by-keys).",
     )
