@@ -1,4 +1,4 @@
-"""A Redis that refuses replication is saved key by key: each key whole, and it is said that it is no moment."""
+"""A Redis that refuses replication is saved key by key: each whole, and it is said that it is no moment."""
 
 import secrets
 from dataclasses import replace
