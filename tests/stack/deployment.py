@@ -1,0 +1,150 @@
+"""The stack in containers as an operator has it: compose files, secrets, data and backups in one folder."""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import redis
+
+from tests.servers import free_port
+from tests.stack.compose import PROJECT, compose_command
+from tests.stack.engine import Engine
+
+DEVELOPMENT = ("docker-compose.yml", "docker-compose.override.yml")
+PRODUCTION = ("docker-compose.yml", "docker-compose.production.yml")
+_LAID = (*DEVELOPMENT, PRODUCTION[1], "deploy")
+_OWNER = 1000
+_UP_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One installation; `files` are its compose files, `engine` runs its containers."""
+
+    engine: Engine
+    folder: Path
+    files: tuple[str, ...]
+    ports: dict[str, int]
+
+    def compose(
+        self,
+        *arguments: str,
+        check: bool = True,
+        timeout: float = _UP_S,
+        more: Mapping[str, str] | None = None,
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a compose command in the folder; `more` are further variables of its environment."""
+        files = [part for name in self.files for part in ("-f", name)]
+        done = subprocess.run(
+            [*compose_command(), *files, *arguments],
+            cwd=self.folder,
+            env={**self.engine.environ, **(more or {})},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert not check or done.returncode == 0, f"compose {arguments}: {done.stdout}{done.stderr}"
+        return done
+
+    def ops(self, *arguments: str, code: int = 0, more: Mapping[str, str] | None = None) -> str:
+        """Run a `synapse` command in the ops container, which must end with `code`; return what it prints."""
+        done = self.compose("run", "--rm", "-T", "ops", *arguments, check=False, more=more)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + (done.stderr if code else "")
+
+    def up(self, *services: str) -> float:
+        """Start services and return how many seconds it took until they were healthy."""
+        began = time.perf_counter()
+        self.compose("up", "--detach", "--wait", "--no-build", *services)
+        return time.perf_counter() - began
+
+    def rendered(self) -> dict[str, Any]:
+        """Return the configuration of every service of every profile as compose understands it."""
+        found = json.loads(self.compose("--profile", "*", "config", "--format", "json").stdout)
+        assert isinstance(found, dict)
+        return found
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        """Return what Docker knows of a container."""
+        found: dict[str, Any] = json.loads(self.engine.docker("inspect", container))[0]
+        return found
+
+    def pid(self, container: str) -> int:
+        """Return the process on this machine that is a container's server (below its init)."""
+        init = int(self.inspect(container)["State"]["Pid"])
+        return int(Path(f"/proc/{init}/task/{init}/children").read_text().split()[0])
+
+    @property
+    def password(self) -> str:
+        """Return the password of Redis."""
+        return (self.folder / "secrets" / "redis_password").read_text().strip()
+
+    @property
+    def token(self) -> str:
+        """Return the token of the API."""
+        return (self.folder / "secrets" / "api_token").read_text().strip()
+
+    def redis(self, db: int = 0) -> redis.Redis:
+        """Return a client on the published port."""
+        return redis.Redis(port=self.ports["REDIS_PORT"], password=self.password, db=db, socket_timeout=30)
+
+    def client(self) -> httpx.Client:
+        """Return a client of the API as it is published, signed in."""
+        port = self.ports["SYNAPSE_PORT" if PRODUCTION[1] in self.files else "API_PORT"]
+        return httpx.Client(
+            base_url=f"http://127.0.0.1:{port}",
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=30,
+            trust_env=False,
+        )
+
+
+def laid_out(engine: Engine, folder: Path, files: Sequence[str], *more: str) -> Deployment:
+    """Lay an installation out and start nothing; `more` are lines of its .env."""
+    ports = {name: free_port() for name in ("REDIS_PORT", "API_PORT", "SYNAPSE_PORT")}
+    for name in _LAID:
+        source = PROJECT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    _lay_secrets(folder)
+    for name in ("data", "backups"):
+        (folder / name).mkdir()
+        os.chown(folder / name, _OWNER, _OWNER)
+    lines = [*(f"{name}={port}" for name, port in ports.items()), *more]
+    lines += ["REDIS_PASSWORD_FILE=./secrets/redis_password", "API_TOKEN_FILE=./secrets/api_token"]
+    (folder / ".env").write_text("\n".join([*lines, ""]))
+    return Deployment(engine, folder, tuple(files), ports)
+
+
+@contextmanager
+def deployed(engine: Engine, folder: Path, files: Sequence[str], *more: str) -> Iterator[Deployment]:
+    """Lay an installation out, and take all of it down afterwards."""
+    made = laid_out(engine, folder, files, *more)
+    try:
+        yield made
+    finally:
+        made.compose("--profile", "*", "down", "--volumes", "--timeout", "3", "--remove-orphans")
+
+
+def _lay_secrets(folder: Path) -> None:
+    (folder / "secrets").mkdir(mode=0o700)
+    for name in ("redis_password", "api_token"):
+        (folder / "secrets" / name).write_text(secrets.token_hex(24))
+
+
+def wait_until(holds: Callable[[], object], what: str, seconds: float = 90) -> float:
+    """Ask until it holds; return how many seconds that took."""
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < seconds, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
+    return time.monotonic() - began

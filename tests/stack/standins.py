@@ -1,0 +1,57 @@
+"""Stand-ins for the public base images, made from Debian's packages, under the same names."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.stack.engine import Engine, NoEngineError
+
+NAMES = {
+    "python": "python:3.11-slim-bookworm",
+    "redis": "redis:7.4-bookworm",
+    "node": "node:20-alpine",
+    "nginx": "nginx:1.28-alpine",
+}
+_PACKAGES = (
+    *("ca-certificates", "python3", "python3-pip", "python3-venv"),
+    *("redis-server", "redis-tools", "nginx-light", "wget"),
+)
+_SUITE = "bookworm"
+_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def lay_standins(engine: Engine) -> None:
+    """Make those base images that the engine does not have. Raises NoEngineError when they cannot be made."""
+    missing = [name for name in NAMES if not engine.docker("images", "--quiet", NAMES[name]).strip()]
+    if not missing:
+        return
+    with tempfile.TemporaryDirectory(prefix="synapse-standins-") as name:
+        context = Path(name)
+        _import_base(engine, context / "base.tar")
+        (context / "base.tar").unlink()
+        _fill(context)
+        for target in missing:
+            engine.docker("build", "--quiet", "--target", target, "--tag", NAMES[target], context)
+
+
+def _import_base(engine: Engine, archive: Path) -> None:
+    if shutil.which("mmdebstrap") is None:
+        raise NoEngineError("there is no mmdebstrap to make base images with")
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(_PACKAGES)}"]
+    done = subprocess.run([*command, _SUITE, archive], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NoEngineError(f"base images cannot be made: {done.stderr.strip()[-400:]}")
+    engine.docker("import", archive, "synapse-standin-base")
+
+
+def _fill(context: Path) -> None:
+    """Lay what the stand-ins take from this machine: its certificates, its Node and npm."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        raise NoEngineError("there is no Node to make a base image with")
+    shutil.copy(Path(node).resolve(), context / "node")
+    shutil.copytree(Path(npm).resolve().parent.parent, context / "npm", symlinks=False)
+    shutil.copy(_CERTIFICATES if _CERTIFICATES.exists() else os.devnull, context / "ca-certificates.crt")
+    shutil.copy(Path(__file__).parent / "standins" / "Dockerfile", context / "Dockerfile")
