@@ -24,7 +24,7 @@ class BodyLimit:
             return
         limit = self._upload_bytes if scope["path"] == UPLOADS else JSON_BYTES
         declared = Headers(scope=scope).get("content-length", "0")
-        if not declared.isdigit() or int(declared) > limit:
+        if not declared.isdecimal() or int(declared) > limit:
             await problem(scope, 413, *_too_large(limit))(scope, receive, send)
             return
         taken = 0
