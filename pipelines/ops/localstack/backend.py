@@ -11,6 +11,7 @@ import httpx
 from pydantic import SecretStr
 
 from app.settings import Settings
+from pipelines.ops.backend import backend_client
 from pipelines.ops.errors import RefusedError
 from pipelines.ops.localstack.child import Launch
 from pipelines.ops.localstack.holding import LOGS, private_folder
@@ -64,7 +65,8 @@ class Backend:
     def missing(self, _pid: int) -> str | None:
         """Ask for its health."""
         try:
-            answer = httpx.get(f"{self.settings.backend_url}/health", timeout=_REPLY_S, trust_env=False)
+            with backend_client(self.settings, seconds=_REPLY_S, url=self.settings.service.url) as client:
+                answer = client.get("/health")
         except httpx.HTTPError as error:
             return str(error) or type(error).__name__
         if answer.status_code == httpx.codes.OK:
