@@ -63,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
         rules_of(settings, partial(datetime.now, UTC)),
         max_document_bytes=settings.max_document_bytes,
         page_dir=settings.page_dir,
+        shared_metrics=settings.prometheus_multiproc_dir,
     )
 
 

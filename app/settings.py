@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     page_dir: Path | None = None
     web_concurrency: int = Field(default=4, ge=1, le=64)
     """Workers in production (gunicorn)."""
+    prometheus_multiproc_dir: Path | None = None
+    """Where several workers count together; whoever starts them makes it."""
 
     embedding_url: Url | None = None
     embedding_model: str | None = None

@@ -35,10 +35,12 @@ def build_app(
     *,
     max_document_bytes: int = 10_000_000,
     page_dir: Path | None = None,
+    shared_metrics: Path | None = None,
 ) -> FastAPI:
     """Return the application; `open_services` is entered when it starts and left when it stops.
 
-    Raises SynapseError when `page_dir` holds no page.
+    `shared_metrics` is a folder in which several workers count together. Raises SynapseError when `page_dir`
+    holds no page.
     """
 
     @asynccontextmanager
@@ -61,7 +63,7 @@ def build_app(
         generate_unique_id_function=lambda route: route.name,
         responses={"4XX": {"model": ProblemReply}, "5XX": {"model": ProblemReply}},
     )
-    metrics = Metrics()
+    metrics = Metrics(shared_metrics)
     for router in (documents.router, queries.router, sessions.router):
         app.include_router(router, dependencies=[Security(_TOKEN)])
     for router in (login_router(rules.credentials), health_router(metrics), events.router, docs.router):

@@ -15,10 +15,9 @@ from pipelines.ops.doctor.check import State, Subject
 from pipelines.ops.errors import ExitCode, UsageError
 from pipelines.ops.localstack import LocalStack
 from pipelines.ops.reporting import SilentReporter
+from tests.app.processes import TOKEN
 from tests.ops.doctor.installation import look, says
 from tests.ops.localstack.stacks import environment, settings_of
-
-TOKEN = "correct-horse-battery-staple"
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The stack's backend: uvicorn with exactly the settings that the command has, and when it is ready."""
 
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from pipelines.ops.localstack.ports import is_loopback, refuse_taken
 from pipelines.ops.settings import OpsSettings
 
 _GRACE_S = 20
+_METRICS = "metrics"
 _REPLY_S = 5.0
 _MODEL_URL = re.compile(r"MODEL_[A-Z0-9_]+_URL")
 
@@ -57,10 +59,18 @@ class Backend:
         return Launch(
             argv=command,
             folder=private_folder(service.data_dir / LOGS),
-            environ=service_environment(service, self.environ),
+            environ=service_environment(service, self.environ) | self._counting_together(),
             # Several workers have a parent that ends them when it is asked to, but not when it is killed.
             farewell=signal.SIGTERM if self.workers > 1 else signal.SIGKILL,
         )
+
+    def _counting_together(self) -> dict[str, str]:
+        """Make an empty folder for the counts of several workers."""
+        if self.workers == 1:
+            return {}
+        folder = self.settings.service.data_dir / _METRICS
+        shutil.rmtree(folder, ignore_errors=True)
+        return {"PROMETHEUS_MULTIPROC_DIR": str(private_folder(folder).absolute())}
 
     def missing(self, _pid: int) -> str | None:
         """Ask for its health."""

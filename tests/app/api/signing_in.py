@@ -2,7 +2,8 @@
 
 from pydantic import SecretStr
 
-TOKEN = "correct-horse-battery-staple"
+from tests.app.processes import TOKEN
+
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 LOCKED: dict[str, object] = {"api_token": SecretStr(TOKEN)}
 """Settings of a service that wants the token."""

@@ -13,8 +13,9 @@ from app.api.credentials import COOKIE, LIFETIME
 from app.domain import SynapseError
 from app.main import create_app
 from app.settings import Settings
-from tests.app.api.signing_in import BEARER, HERE, LOCKED, TOKEN
+from tests.app.api.signing_in import BEARER, HERE, LOCKED
 from tests.app.doubles import Clock
+from tests.app.processes import TOKEN
 from tests.app.running import Running, running
 
 pytestmark = pytest.mark.anyio

@@ -10,8 +10,9 @@ from websockets.sync.client import connect
 
 from app.api.origins import is_from_ours, is_ours
 from app.settings import Settings
-from tests.app.api.signing_in import BEARER, HERE, LOCKED, TOKEN
+from tests.app.api.signing_in import BEARER, HERE, LOCKED
 from tests.app.doubles import serving
+from tests.app.processes import TOKEN
 from tests.app.running import ORIGIN, Running, running, served
 
 pytestmark = pytest.mark.anyio
