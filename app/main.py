@@ -22,6 +22,8 @@ from app.answering.search import Search
 from app.answering.threads import Threads
 from app.answering.writer import Writer
 from app.api.application import build_app
+from app.api.credentials import Credentials
+from app.api.guard import Rules
 from app.api.logs import configure_logs
 from app.api.services import Services
 from app.domain import SynapseError
@@ -38,24 +40,43 @@ from app.stores.memory.address import RedisAddress
 from app.stores.memory.port import Memory
 from app.stores.memory.redis import RedisMemory
 
+_TOKEN_LENGTH = 16
+
 
 def factory() -> FastAPI:
     """Make the application from the environment, for `uvicorn app.main:factory --factory`."""
     try:
         settings = Settings.load(os.environ)
+        configure_logs(settings.log_level)
+        return create_app(settings)
     except SynapseError as error:
         raise SystemExit(str(error)) from None
-    configure_logs(settings.log_level)
-    return create_app(settings)
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Make the application; stores are opened when it starts and closed when it stops."""
+    """Make the application; stores are opened when it starts and closed when it stops.
+
+    Raises SynapseError when it would be open to everybody in production, or when PAGE_DIR holds no page.
+    """
     return build_app(
         partial(_open_services, settings),
-        cors_origins=settings.cors_origins,
+        rules_of(settings, partial(datetime.now, UTC)),
         max_document_bytes=settings.max_document_bytes,
+        page_dir=settings.page_dir,
+        shared_metrics=settings.prometheus_multiproc_dir,
     )
+
+
+def rules_of(settings: Settings, clock: Callable[[], datetime]) -> Rules:
+    """Say who may come in. Raises SynapseError in production when nobody would have to show anything."""
+    token = _revealed(settings.api_token) or ""
+    if settings.environment == "production" and len(token) < _TOKEN_LENGTH:
+        raise SynapseError(
+            f"API_TOKEN is {'too short' if token else 'not set'}, and ENVIRONMENT is production.",
+            f"Set API_TOKEN or API_TOKEN_FILE to {_TOKEN_LENGTH} random characters or more"
+            " (`openssl rand -hex 32` makes them).",
+        )
+    return Rules(Credentials(token or None, clock), settings.hosts, settings.cors_origins)
 
 
 def assemble(

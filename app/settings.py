@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from ipaddress import IPv6Address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -24,6 +26,23 @@ def _name(value: str) -> str:
     if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", value) is None:
         raise ValueError("1 to 63 of a-z, 0-9, _ and -, starting with a letter or a digit")
     return value
+
+
+def _host(value: str) -> str:
+    name = value.strip().lower()
+    with suppress(ValueError):
+        if name.startswith("[") and name.endswith("]"):
+            return f"[{IPv6Address(name[1:-1])}]"
+    if re.fullmatch(r"[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?", name) is None:
+        raise ValueError("names without ports, such as synapse.example or [::1]")
+    return name
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ip_network(value.strip()))
+    except ValueError:
+        raise ValueError("addresses or networks, such as 127.0.0.1 or 172.28.0.0/16") from None
 
 
 Url = Annotated[str, AfterValidator(_url)]
@@ -55,6 +74,17 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=0, le=65535)
     cors_origins: tuple[Url, ...] = ()
+    api_token: SecretStr | None = None
+    """Whoever knows it may use the API; without one everybody on this machine may."""
+    allowed_hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = ()
+    """The names by which the service may be called; empty means this machine and API_HOST (see `hosts`)."""
+    forwarded_allow_ips: tuple[Annotated[str, AfterValidator(_network)], ...] = ("127.0.0.1/32",)
+    """The proxies that are believed when they say who the client is."""
+    page_dir: Path | None = None
+    web_concurrency: int = Field(default=4, ge=1, le=64)
+    """Workers in production (gunicorn)."""
+    prometheus_multiproc_dir: Path | None = None
+    """Where several workers count together; whoever starts them makes it."""
 
     embedding_url: Url | None = None
     embedding_model: str | None = None
@@ -67,6 +97,18 @@ class Settings(BaseSettings):
     max_turns: int = Field(default=100, ge=1)
     answer_cache_seconds: int = Field(default=3600, ge=0)
     """0 turns the answer cache off."""
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The values of a Host header, without ports, that mean this service."""
+        own = () if _is_everywhere(self.api_host) else (_in_url(self.api_host.lower()),)
+        return frozenset(self.allowed_hosts or ("localhost", "127.0.0.1", "[::1]", *own))
+
+    @property
+    def url(self) -> str:
+        """Where the service answers a program that has the same settings."""
+        host = "127.0.0.1" if _is_everywhere(self.api_host) else _in_url(self.api_host)
+        return f"http://{host}:{self.api_port}"
 
     @classmethod
     def load(cls, environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> Self:
@@ -111,12 +153,28 @@ class Settings(BaseSettings):
     def _capitals(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("api_token")
+    @classmethod
+    def _sendable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and re.fullmatch(r"[!-~]+", value.get_secret_value()) is None:
+            raise ValueError("letters, digits and signs of ASCII without spaces")
+        return value
+
+    @field_validator("cors_origins", "allowed_hosts", "forwarded_allow_ips", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part for part in value.split(",") if part.strip())
         return value
+
+
+def _is_everywhere(host: str) -> bool:
+    """Say whether a host to listen on means every address, and so names none."""
+    return host in {"", "0.0.0.0", "::"}  # noqa: S104  # compared, not bound
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _from_env_file(path: Path | None) -> dict[str, str]:

@@ -25,7 +25,13 @@ from app.domain import (
 )
 from app.inference.errors import ContextTooLongError, ModelUnavailableError
 
+
+class TokenRefusedError(SynapseError):
+    """What was given to sign in with is not the token."""
+
+
 _STATUS: Mapping[type[SynapseError], int] = {
+    TokenRefusedError: 401,
     DocumentNotFoundError: 404,
     DocumentRefusedError: 409,
     DocumentTooLargeError: 413,

@@ -1,42 +1,27 @@
 """The websocket `/ws`: one JSON object per change; nothing is taken from the other side."""
 
-from collections.abc import Sequence
-from urllib.parse import urlsplit
-
 import anyio
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect, status
 
 from app.answering.events import Happening, Listener
 from app.api.services import Given
 
+router = APIRouter()
 _GOODBYE_SECONDS = 1.0
 
 
-def events_router(origins: Sequence[str]) -> APIRouter:
-    """Make the route for pages of this host and of `origins`; CORS does not hold for websockets."""
-    router = APIRouter()
-
-    @router.websocket("/ws")
-    async def events(socket: WebSocket, services: Given) -> None:
-        if not _welcome(socket, origins):
-            await socket.close(status.WS_1008_POLICY_VIOLATION)
-            return
-        with services.events.listen() as listener:
-            await socket.accept()
-            report = await services.health.look()
-            greeting: dict[str, str | int | bool | None] = {"state": report.state}
-            if report.index:
-                generation = report.index.generation
-                greeting |= {"epoch": generation.epoch, "sequence": generation.sequence}
-            listener.offer(Happening("hello", services.clock(), greeting))
-            await _tell(socket, listener)
-
-    return router
-
-
-def _welcome(socket: WebSocket, origins: Sequence[str]) -> bool:
-    origin = socket.headers.get("origin")
-    return origin is None or origin in origins or urlsplit(origin).netloc == socket.headers.get("host")
+@router.websocket("/ws")
+async def events(socket: WebSocket, services: Given) -> None:
+    """Greet with the state, then tell of each change until the other side leaves."""
+    with services.events.listen() as listener:
+        await socket.accept()
+        report = await services.health.look()
+        greeting: dict[str, str | int | bool | None] = {"state": report.state}
+        if report.index:
+            generation = report.index.generation
+            greeting |= {"epoch": generation.epoch, "sequence": generation.sequence}
+        listener.offer(Happening("hello", services.clock(), greeting))
+        await _tell(socket, listener)
 
 
 async def _tell(socket: WebSocket, listener: Listener) -> None:

@@ -1,6 +1,6 @@
 """Routes for whoever watches: `/health` and `/metrics`."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from app.answering.health import HealthReport
 from app.api.metrics import CONTENT_TYPE, Metrics
@@ -15,12 +15,17 @@ def health_router(metrics: Metrics) -> APIRouter:
     router = APIRouter(tags=["health"])
 
     @router.get("/health", responses={503: {"model": HealthReply}})
-    async def health(services: Given, response: Response) -> HealthReply:
-        """Tell what works. 503 when nothing can be served: no index, no embedder or no Redis."""
+    async def health(services: Given, request: Request, response: Response) -> HealthReply:
+        """Tell what works. 503 when nothing can be served: no index, no embedder or no Redis.
+
+        Without credentials it tells the state alone.
+        """
         report = await services.health.look()
         if report.state == "down":
             response.status_code = _CANNOT_SERVE
         response.headers["Cache-Control"] = "no-store"
+        if request.state.way is None:
+            return HealthReply(state=report.state, dependencies=[], collections=[])
         return HealthReply(
             state=report.state,
             dependencies=[ConditionReply.model_validate(condition) for condition in report.conditions],

@@ -8,6 +8,8 @@ from app.api.errors import problem
 
 JSON_BYTES = 1_000_000
 UPLOADS = "/api/documents/files"
+# Otherwise the rest would be read, and thrown away, before the connection can be used again.
+_NO_MORE = {"Connection": "close"}
 
 
 class BodyLimit:
@@ -24,8 +26,8 @@ class BodyLimit:
             return
         limit = self._upload_bytes if scope["path"] == UPLOADS else JSON_BYTES
         declared = Headers(scope=scope).get("content-length", "0")
-        if not declared.isdigit() or int(declared) > limit:
-            await problem(scope, 413, *_too_large(limit))(scope, receive, send)
+        if not declared.isdecimal() or int(declared) > limit:
+            await problem(scope, 413, *_too_large(limit), _NO_MORE)(scope, receive, send)
             return
         taken = 0
 
@@ -34,7 +36,7 @@ class BodyLimit:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > limit:
-                raise HTTPException(413, _too_large(limit)[0])
+                raise HTTPException(413, _too_large(limit)[0], _NO_MORE)
             return message
 
         await self._app(scope, receive_counted, send)

@@ -6,7 +6,7 @@ from typing import TextIO
 
 import structlog
 
-_CHATTY = ("httpx", "httpcore", "wordllama", "uvicorn.access")
+_CHATTY = ("httpx", "httpcore", "wordllama", "uvicorn.access", "faiss.loader")
 
 
 def configure_logs(level: str, stream: TextIO = sys.stderr) -> None:
@@ -45,6 +45,6 @@ def _quieten() -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
-    # Each request is logged here with its id; their own lines would say it twice.
+    # Each request is logged here with its id; their own lines would say it twice, or say nothing.
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,37 +1,36 @@
-"""Numbers for Prometheus, of this process; `/metrics` is for inside the network only."""
+"""Numbers for Prometheus; `/metrics` is for inside the network only."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from app.answering.health import HealthReport
+from app.api import shared_metrics
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _STATES = {"ok": 2, "degraded": 1, "down": 0}
 
 
 class Metrics:
-    """One registry per application, so that two in a process do not mix."""
+    """One registry per application, so that two in a process do not mix.
 
-    def __init__(self) -> None:
-        self._registry = CollectorRegistry()
+    With `shared`, a folder that several workers have in common, each tells the counts of all of them.
+    """
+
+    def __init__(self, shared: Path | None = None) -> None:
+        if shared is not None:
+            shared_metrics.join(shared)
+        self._shared = shared
+        self._own = CollectorRegistry()
         labels = ("method", "route", "status")
-        self._requests = Counter("synapse_requests", "Requests.", labels, registry=self._registry)
+        self._requests = Counter("synapse_requests", "Requests.", labels, registry=self._own)
         self._seconds = Histogram(
-            "synapse_request_seconds", "Time to answer.", ("method", "route"), registry=self._registry
+            "synapse_request_seconds", "Time to answer.", ("method", "route"), registry=self._own
         )
-        self._dependency = Gauge(
-            "synapse_dependency_state", "2 ok, 1 degraded, 0 down.", ("dependency",), registry=self._registry
-        )
-        self._restoring = Gauge(
-            "synapse_restoring", "1 while a restore is under way.", registry=self._registry
-        )
-        self._index = {
-            what: Gauge(
-                f"synapse_index_{what}", f"{what} of the index.", ("collection",), registry=self._registry
-            )
-            for what in ("sequence", "documents", "passages")
-        }
-        self._epoch = Gauge("synapse_index_info", "1.", ("collection", "epoch"), registry=self._registry)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; status 0 means that nobody waited for the answer."""
@@ -40,14 +39,46 @@ class Metrics:
 
     def text(self, collection: str, report: HealthReport) -> bytes:
         """Return everything in the text format."""
-        for condition in report.conditions:
-            self._dependency.labels(condition.name).set(_STATES[condition.state])
-        self._restoring.set(report.state == "restoring")
-        if report.index:
-            generation = report.index.generation
-            self._index["sequence"].labels(collection).set(generation.sequence)
-            self._index["documents"].labels(collection).set(report.index.documents)
-            self._index["passages"].labels(collection).set(report.index.passages)
-            self._epoch.clear()
-            self._epoch.labels(collection, generation.epoch).set(1)
-        return generate_latest(self._registry)
+        present = CollectorRegistry()
+        present.register(_Present(collection, report))
+        counted = self._own if self._shared is None else shared_metrics.everybody(self._shared)
+        return generate_latest(counted) + generate_latest(present)
+
+
+class _Present(Collector):
+    """How things are now, which any worker can tell for all."""
+
+    def __init__(self, collection: str, report: HealthReport) -> None:
+        self._collection = collection
+        self._report = report
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield each number (prometheus-client)."""
+        states = GaugeMetricFamily(
+            "synapse_dependency_state", "2 ok, 1 degraded, 0 down.", labels=["dependency"]
+        )
+        for condition in self._report.conditions:
+            states.add_metric([condition.name], _STATES[condition.state])
+        yield states
+        restoring = self._report.state == "restoring"
+        yield GaugeMetricFamily("synapse_restoring", "1 while a restore is under way.", value=restoring)
+        yield from self._index()
+
+    def _index(self) -> Iterator[GaugeMetricFamily]:
+        index = self._report.index
+        if index is None:
+            return
+        sizes = {
+            "sequence": index.generation.sequence,
+            "documents": index.documents,
+            "passages": index.passages,
+        }
+        for what, size in sizes.items():
+            family = GaugeMetricFamily(
+                f"synapse_index_{what}", f"{what} of the index.", labels=["collection"]
+            )
+            family.add_metric([self._collection], size)
+            yield family
+        info = GaugeMetricFamily("synapse_index_info", "1.", labels=["collection", "epoch"])
+        info.add_metric([self._collection, index.generation.epoch], 1)
+        yield info

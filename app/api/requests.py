@@ -62,6 +62,12 @@ class RequestContext:
         route = getattr(scope.get("route"), "path", "(none)")
         self._metrics.observe(scope["method"], route, status, seconds)
         if route not in _QUIET:
+            # Never the path, the query or a header: each may hold what is nobody's business, or a secret.
             _log.info(
-                "request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1)
+                "request",
+                method=scope["method"],
+                route=route,
+                status=status,
+                ms=round(seconds * 1000, 1),
+                client=(scope.get("client") or ("", 0))[0],
             )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, SecretStr, StringConstraints, model_validator
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 """The id of a document or a session."""
@@ -35,6 +35,19 @@ class ProblemReply(_Reply):
     """The body of every error."""
 
     error: Problem
+
+
+class LoginRequest(_Request):
+    """The token of the service."""
+
+    token: Annotated[SecretStr, Field(max_length=1_000)]
+
+
+class LoginReply(_Reply):
+    """Whether the service wants a token, and whether this request came with one or with its cookie."""
+
+    required: bool
+    signed_in: bool
 
 
 class NewDocumentRequest(_Request):
@@ -196,7 +209,10 @@ class CollectionReply(_Reply):
 
 
 class HealthReply(_Reply):
-    """`down` serves nothing (503); `degraded` lacks something; `restoring` takes no writes for now."""
+    """`down` serves nothing (503); `degraded` lacks something; `restoring` takes no writes for now.
+
+    Without credentials both lists are empty.
+    """
 
     state: Literal["ok", "degraded", "down", "restoring"]
     dependencies: Sequence[ConditionReply]

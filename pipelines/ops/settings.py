@@ -1,5 +1,6 @@
 """The settings of `synapse`: the service's own, and where backups, scratch servers and programs are."""
 
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ class OpsSettings:
     """Everything that the commands need to know; `service` is what the backend runs with.
 
     `repository` is SYNAPSE_REPOSITORY, `scratch` SYNAPSE_SCRATCH_DIR, `server` SYNAPSE_REDIS_SERVER,
-    `scratch_address` SYNAPSE_SCRATCH_ADDRESS (where a target on another machine reaches a scratch server).
+    `scratch_address` SYNAPSE_SCRATCH_ADDRESS (where a target on another machine reaches a scratch server),
+    `backend` SYNAPSE_BACKEND_URL (where the backend is reached from here, if not where its settings say).
     """
 
     service: Settings
@@ -28,6 +30,7 @@ class OpsSettings:
     scratch: Path
     server: Path | None
     scratch_address: str | None
+    backend: str | None = None
 
     @property
     def redis(self) -> RedisAddress:
@@ -46,7 +49,7 @@ class OpsSettings:
     @property
     def backend_url(self) -> str:
         """Where the backend answers."""
-        return f"http://{self.service.api_host}:{self.service.api_port}"
+        return self.backend or self.service.url
 
     @property
     def redis_folder(self) -> Path:
@@ -71,6 +74,7 @@ def load(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> Op
         scratch=_folder("SYNAPSE_SCRATCH_DIR", given.get("SYNAPSE_SCRATCH_DIR") or tempfile.gettempdir()),
         server=Path(server) if server else None,
         scratch_address=given.get("SYNAPSE_SCRATCH_ADDRESS"),
+        backend=_address("SYNAPSE_BACKEND_URL", given.get("SYNAPSE_BACKEND_URL")),
     )
 
 
@@ -86,6 +90,12 @@ def _with_own_password(service: Settings) -> Settings:
             f"{kept} cannot be read ({error.strerror}).", "Run as its owner, or set REDIS_PASSWORD_FILE."
         ) from error
     return service.model_copy(update={"redis_password": SecretStr(password)})
+
+
+def _address(name: str, value: str | None) -> str | None:
+    if value is not None and re.fullmatch(r"https?://[^\s/@]+/?", value) is None:
+        raise UsageError(f"{name}={value} is no address.", "Set it to one such as http://backend:8000.")
+    return value and value.rstrip("/")
 
 
 def _folder(name: str, value: str) -> Path:

@@ -36,6 +36,10 @@ class Clock:
         self._now += timedelta(seconds=1)
         return self._now
 
+    def go_on(self, time: timedelta) -> None:
+        """Let a time pass."""
+        self._now += time
+
 
 class WordEmbedder:
     """Counts words into 64 numbers: texts that share words are near. `broken` makes it unavailable."""

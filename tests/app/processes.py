@@ -18,6 +18,7 @@ import httpx
 from tests.ending import configure
 
 PASSWORD = "test-password"
+TOKEN = "correct-horse-battery-staple"
 _DEADLINE = 60.0
 
 
@@ -53,15 +54,40 @@ def synapse(
 ) -> Iterator[Server]:
     """Run the service on `folder`; it answers when this gives it."""
     port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "app.main:factory", "--factory", "--port", str(port)]
+    command += ["--workers", str(workers), "--timeout-graceful-shutdown", "5"]
+    with _serving(folder, command, port, {"REDIS_PORT": str(redis_port), **(environ or {})}) as server:
+        yield server
+
+
+@contextmanager
+def production(
+    folder: Path, redis_port: int, *, workers: int = 4, environ: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """Run the service as production does, with the token TOKEN; it answers when this gives it."""
+    port = free_port()
+    given = {
+        "REDIS_PORT": str(redis_port),
+        "API_PORT": str(port),
+        "API_TOKEN": TOKEN,
+        "ENVIRONMENT": "production",
+        "WEB_CONCURRENCY": str(workers),
+        "TMPDIR": str(folder),
+        **(environ or {}),
+    }
+    command = [sys.executable, "-m", "gunicorn", "--config", "python:app.config.gunicorn"]
+    with _serving(folder, command, port, given) as server:
+        yield server
+
+
+@contextmanager
+def _serving(folder: Path, command: list[str], port: int, environ: Mapping[str, str]) -> Iterator[Server]:
     given = {
         **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}},
         "DATA_DIR": str(folder / "data"),
-        "REDIS_PORT": str(redis_port),
         "REDIS_PASSWORD": PASSWORD,
-        **(environ or {}),
+        **environ,
     }
-    command = [sys.executable, "-m", "uvicorn", "app.main:factory", "--factory", "--port", str(port)]
-    command += ["--workers", str(workers), "--timeout-graceful-shutdown", "5"]
     with (folder / "synapse.log").open("ab") as log:
         process = subprocess.Popen(command, env=given, stderr=log, stdout=log)
         with _ending(process):

@@ -15,7 +15,7 @@ from app.api.services import Services
 from app.inference.chat import ChatServer
 from app.inference.embedder import Embedder
 from app.inference.routing import ModelRouter
-from app.main import assemble, following
+from app.main import assemble, following, rules_of
 from app.settings import Settings
 from app.stores.index.in_memory import InMemoryDocumentIndex
 from app.stores.index.layout import restore_marker
@@ -63,11 +63,13 @@ async def served(
     memory: Memory | None = None,
     embedder: Embedder | None = None,
     models: Sequence[ModelServer] = (),
+    clock: Clock | None = None,
     **settings: object,
 ) -> AsyncIterator[tuple[FastAPI, Services]]:
     """Make the application over stores in memory, and keep what runs beside it running."""
-    embedder = embedder or WordEmbedder()
-    given = Settings(data_dir=data, cors_origins=(ORIGIN,), **settings)  # type: ignore[arg-type]  # as the test says
+    embedder, clock = embedder or WordEmbedder(), clock or Clock()
+    chosen: dict[str, object] = {"cors_origins": (ORIGIN,), "allowed_hosts": ("synapse", "127.0.0.1")}
+    given = Settings(data_dir=data, **(chosen | settings))  # type: ignore[arg-type]  # as the test says
     async with httpx.AsyncClient(trust_env=False) as outside:
         services = assemble(
             given,
@@ -75,12 +77,13 @@ async def served(
             memory=memory or InMemoryMemory(),
             embedder=embedder,
             models=ModelRouter([ChatServer(server.mode, server.url, outside) for server in models]),
-            clock=Clock(),
+            clock=clock,
         )
         app = build_app(
             partial(following, services),
-            cors_origins=given.cors_origins,
+            rules_of(given, clock),
             max_document_bytes=given.max_document_bytes,
+            page_dir=given.page_dir,
         )
         yield app, services
 

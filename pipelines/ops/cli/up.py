@@ -94,9 +94,13 @@ def _data(stack: LocalStack) -> dict[str, object]:
 
 def _text(stack: LocalStack) -> str:
     service = stack.settings.service
+    page = [f"  page          {stack.url}/"] if service.page_dir else []
+    login = ["  signing in    with the token in API_TOKEN"] if service.api_token else []
     return "\n".join(
         [
             "Synapse is up.",
+            *page,
+            *login,
             f"  API and docs  {stack.docs_url}",
             f"  health        {stack.url}/health",
             f"  Redis         {service.redis_host}:{service.redis_port}",

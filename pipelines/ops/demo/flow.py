@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import redis
 
+from pipelines.ops.backend import backend_client
 from pipelines.ops.context import Context
 from pipelines.ops.demo import asking, material
 from pipelines.ops.demo.place import DemoPlace
@@ -147,7 +148,7 @@ def _synapse(environ: Mapping[str, str], *arguments: str) -> dict[str, Any]:
 
 
 def _backend(work: Context) -> httpx.Client:
-    return httpx.Client(base_url=work.settings.backend_url, timeout=30.0, trust_env=False)
+    return backend_client(work.settings, seconds=30.0)
 
 
 def _redis(work: Context) -> redis.Redis:

@@ -10,7 +10,10 @@ from pathlib import Path
 from pipelines.ops.errors import RefusedError
 
 _MARK = ".synapse-demo"
-_OWN = ("DATA_DIR", "SYNAPSE_", "REDIS_", "API_", "COLLECTION", "EMBEDDING_", "MODEL_", "ENVIRONMENT")
+_OWN = (
+    *("DATA_DIR", "SYNAPSE_", "REDIS_", "API_", "COLLECTION", "EMBEDDING_", "MODEL_", "ENVIRONMENT"),
+    *("ALLOWED_HOSTS", "CORS_", "FORWARDED_", "PAGE_DIR", "WEB_CONCURRENCY", "MAX_", "ANSWER_"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Literal
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from pipelines.ops.backend import backend_client
 from pipelines.ops.doctor.check import Finding, Subject, amber, green, red, skipped
 from pipelines.ops.errors import OpsError, UnreachableError
 
@@ -15,6 +16,10 @@ _VITAL = {
     "redis": "See the line `redis`.",
     "index": "See the line `indexes`.",
     "embedder": "See the line `models`; the log of the backend has more.",
+}
+_ADMISSION = {
+    401: "Set API_TOKEN or API_TOKEN_FILE to the token of the backend.",
+    421: "Add the name by which it is called to ALLOWED_HOSTS of the backend, or set SYNAPSE_BACKEND_URL.",
 }
 
 
@@ -35,7 +40,7 @@ class Health(BaseModel):
 def look_at_backend(subject: Subject) -> Iterator[Finding]:
     """Ask it for its health, for documents, and for the page of its API."""
     url = subject.settings.backend_url
-    with httpx.Client(base_url=url, timeout=_REPLY_S, trust_env=False) as client:
+    with backend_client(subject.settings, seconds=_REPLY_S) as client:
         try:
             health = read_health(client)
         except OpsError as error:
@@ -46,6 +51,8 @@ def look_at_backend(subject: Subject) -> Iterator[Finding]:
         yield from (_part(one) for one in health.dependencies)
         yield _answers(client, "api", "/api/documents?limit=1", '"documents"')
         yield _answers(client, "docs", "/api/docs", "/api/openapi.json")
+        if subject.settings.service.page_dir is not None:
+            yield _answers(client, "page", "/", "<html")
 
 
 def read_health(client: httpx.Client) -> Health:
@@ -71,11 +78,16 @@ def _overall(url: str, health: Health) -> Finding:
         case "ok":
             return green("backend", f"healthy at {url}")
         case "degraded":
-            return amber("backend", "it serves, but lacks something", "See the lines `backend: …`.")
+            return amber("backend", "it serves, but lacks something", _where_to_look(health))
         case "restoring":
             return amber("backend", "a restore is under way: no writes for now", "See the line `restore`.")
         case "down":
-            return red("backend", "it cannot serve (503)", "See the lines `backend: …`.")
+            return red("backend", "it cannot serve (503)", _where_to_look(health))
+
+
+def _where_to_look(health: Health) -> str:
+    # A stranger is told no more than the state.
+    return "See the lines `backend: …`." if health.dependencies else f"{_ADMISSION[401]} Then ask again."
 
 
 def _part(one: _Dependency) -> Finding:
@@ -90,11 +102,12 @@ def _part(one: _Dependency) -> Finding:
 
 
 def _answers(client: httpx.Client, name: str, path: str, expected: str) -> Finding:
-    remedy = "Look at the log of the backend."
+    log = "Look at the log of the backend."
     try:
         answer = client.get(path)
     except httpx.HTTPError as error:
-        return red(name, f"{path} does not answer ({str(error) or type(error).__name__})", remedy)
+        return red(name, f"{path} does not answer ({str(error) or type(error).__name__})", log)
     if answer.status_code != httpx.codes.OK or expected not in answer.text:
+        remedy = _ADMISSION.get(answer.status_code, log)
         return red(name, f"{path} answers {answer.status_code}: {answer.text[:200]}", remedy)
     return green(name, f"{client.base_url}{path.partition('?')[0]} answers")

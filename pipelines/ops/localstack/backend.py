@@ -1,6 +1,7 @@
 """The stack's backend: uvicorn with exactly the settings that the command has, and when it is ready."""
 
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ import httpx
 from pydantic import SecretStr
 
 from app.settings import Settings
+from pipelines.ops.backend import backend_client
 from pipelines.ops.errors import RefusedError
 from pipelines.ops.localstack.child import Launch
 from pipelines.ops.localstack.holding import LOGS, private_folder
@@ -18,6 +20,7 @@ from pipelines.ops.localstack.ports import is_loopback, refuse_taken
 from pipelines.ops.settings import OpsSettings
 
 _GRACE_S = 20
+_METRICS = "metrics"
 _REPLY_S = 5.0
 _MODEL_URL = re.compile(r"MODEL_[A-Z0-9_]+_URL")
 
@@ -56,15 +59,24 @@ class Backend:
         return Launch(
             argv=command,
             folder=private_folder(service.data_dir / LOGS),
-            environ=service_environment(service, self.environ),
+            environ=service_environment(service, self.environ) | self._counting_together(),
             # Several workers have a parent that ends them when it is asked to, but not when it is killed.
             farewell=signal.SIGTERM if self.workers > 1 else signal.SIGKILL,
         )
 
+    def _counting_together(self) -> dict[str, str]:
+        """Make an empty folder for the counts of several workers."""
+        if self.workers == 1:
+            return {}
+        folder = self.settings.service.data_dir / _METRICS
+        shutil.rmtree(folder, ignore_errors=True)
+        return {"PROMETHEUS_MULTIPROC_DIR": str(private_folder(folder).absolute())}
+
     def missing(self, _pid: int) -> str | None:
         """Ask for its health."""
         try:
-            answer = httpx.get(f"{self.settings.backend_url}/health", timeout=_REPLY_S, trust_env=False)
+            with backend_client(self.settings, seconds=_REPLY_S, url=self.settings.service.url) as client:
+                answer = client.get("/health")
         except httpx.HTTPError as error:
             return str(error) or type(error).__name__
         if answer.status_code == httpx.codes.OK:

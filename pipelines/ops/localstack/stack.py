@@ -73,7 +73,7 @@ class LocalStack:
     @property
     def url(self) -> str:
         """Where the backend answers."""
-        return self.settings.backend_url
+        return self.settings.service.url
 
     @property
     def docs_url(self) -> str:

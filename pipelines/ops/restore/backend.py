@@ -6,15 +6,47 @@ import time
 import httpx
 import numpy as np
 
+from pipelines.ops.backend import backend_client
 from pipelines.ops.context import Context
-from pipelines.ops.errors import OpsError
+from pipelines.ops.errors import OpsError, RefusedError
 from pipelines.ops.model import Canary
 from pipelines.ops.restore.documents import StagedDocuments
 
+_REPLY_S = 10.0
 _PICK_UP_S = 30.0
 _POLL_S = 0.1
 _TOLERANCE = 1e-4
 _BROKEN = "The restore was rolled back; look at the backend's log."
+
+
+def check_admitted(work: Context) -> None:
+    """Raise RefusedError when a running backend would not tell us what it serves. Before anything is touched.
+
+    One that does not answer is no error: nothing will be asked of it.
+    """
+    with backend_client(work.settings, seconds=_REPLY_S) as client:
+        try:
+            answer = client.get("/api/login")
+        except httpx.TransportError:
+            return
+    if answer.status_code == httpx.codes.MISDIRECTED_REQUEST:
+        raise RefusedError(
+            f"The running backend does not go by the name of {work.settings.backend_url}.",
+            "Add the name to its ALLOWED_HOSTS, or set SYNAPSE_BACKEND_URL to one that it has.",
+        )
+    if answer.is_success and _is_stranger(answer):
+        raise RefusedError(
+            "The running backend does not take our token, so it could not be asked what it serves.",
+            "Set API_TOKEN or API_TOKEN_FILE to the token of the backend.",
+        )
+
+
+def _is_stranger(answer: httpx.Response) -> bool:
+    try:
+        return answer.json()["signed_in"] is False
+    except (ValueError, KeyError, TypeError):
+        # It is no backend of ours, which the questions after the swap will show.
+        return False
 
 
 def check_backend(work: Context, documents: StagedDocuments | None) -> None:
@@ -22,7 +54,7 @@ def check_backend(work: Context, documents: StagedDocuments | None) -> None:
 
     A backend that is not running is no error: it will open what the pointers say.
     """
-    with httpx.Client(base_url=work.settings.backend_url, timeout=10.0, trust_env=False) as client:
+    with backend_client(work.settings, seconds=_REPLY_S) as client:
         try:
             client.get("/health")
         except httpx.TransportError:

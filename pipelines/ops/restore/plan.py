@@ -14,6 +14,7 @@ from pipelines.ops.redis.connection import named
 from pipelines.ops.redis.reach import on_this_machine
 from pipelines.ops.repository import PointRef, Standing
 from pipelines.ops.restore import room
+from pipelines.ops.restore.backend import check_admitted
 from pipelines.ops.restore.into_folder import check_folder
 from pipelines.ops.restore.redis_running import listens, look_at
 from pipelines.ops.restore.target import Target
@@ -61,6 +62,8 @@ def make_plan(
     else:
         _check_place(work)
         _check_room(work, point, target, kind, safety=safety)
+        if kind == "running" and point.faiss is not None:
+            check_admitted(work)
     return RestorePlan(
         kind=kind,
         target=str(into) if into else str(work.data_dir),

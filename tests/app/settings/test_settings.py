@@ -67,6 +67,15 @@ def test_a_secret_may_be_in_a_file_and_is_never_shown(tmp_path: Path) -> None:
         ({"COLLECTION": "../etc"}, "COLLECTION"),
         ({"CORS_ORIGINS": "*"}, "CORS_ORIGINS"),
         ({"MODEL_BIG_URL": "localhost"}, "MODEL_BIG_URL"),
+        ({"API_TOKEN": "two words"}, "API_TOKEN"),
+        ({"API_TOKEN": "schl\xfcssel"}, "API_TOKEN"),
+        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
+        ({"ALLOWED_HOSTS": "synapse.example:443"}, "ALLOWED_HOSTS"),
+        ({"ALLOWED_HOSTS": "http://synapse.example"}, "ALLOWED_HOSTS"),
+        ({"ALLOWED_HOSTS": "[::1"}, "ALLOWED_HOSTS"),
+        ({"FORWARDED_ALLOW_IPS": "*"}, "FORWARDED_ALLOW_IPS"),
+        ({"FORWARDED_ALLOW_IPS": "127.0.0.1,nginx"}, "FORWARDED_ALLOW_IPS"),
+        ({"WEB_CONCURRENCY": "0"}, "WEB_CONCURRENCY"),
         ({"MAX_DOCUMENT_BYTES": "0"}, "MAX_DOCUMENT_BYTES"),
         ({"REDIS_PASSWORD_FILE": "/no/such/file"}, "REDIS_PASSWORD_FILE"),
     ],
@@ -78,6 +87,19 @@ def test_an_error_names_the_variable(environ: dict[str, str], named: str) -> Non
 
     assert named in caught.value.what
     assert named in caught.value.hint or "file" in caught.value.hint
+
+
+def test_the_token_and_the_proxies_are_read(tmp_path: Path) -> None:
+    """The token from its file, and networks as well as addresses; the token is not shown."""
+    (tmp_path / "token").write_text("hunter-2-hunter-2\n")
+    given = {"API_TOKEN_FILE": str(tmp_path / "token"), "FORWARDED_ALLOW_IPS": "172.28.0.0/16, ::1"}
+
+    settings = Settings.load(given, None)
+
+    assert settings.api_token is not None
+    assert settings.api_token.get_secret_value() == "hunter-2-hunter-2"
+    assert "hunter" not in repr(settings)
+    assert settings.forwarded_allow_ips == ("172.28.0.0/16", "::1/128")
 
 
 def test_a_secret_given_twice_is_refused_without_showing_it(tmp_path: Path) -> None:

