@@ -189,8 +189,8 @@ def _chunk(delta: dict[str, str], finish_reason: str | None) -> str:
 
 
 @contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
-    """Serve an application on a free port of loopback in a thread; gives its address."""
+def serving(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Serve an application on loopback in a thread, on a free port if none is named; gives its address."""
     ready = threading.Event()
 
     class _Server(uvicorn.Server):
@@ -198,14 +198,14 @@ def serving(app: ASGIApp) -> Iterator[str]:
             await super().startup()
             ready.set()
 
-    server = _Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
+    server = _Server(uvicorn.Config(app, host, port, log_config=None, timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         if not ready.wait(20):
             raise TimeoutError("the server did not start")
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://{host}:{port}"
     finally:
         server.should_exit = True
         thread.join(20)

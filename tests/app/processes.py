@@ -50,10 +50,15 @@ def redis_server(folder: Path, port: int | None = None) -> Iterator[Server]:
 
 @contextmanager
 def synapse(
-    folder: Path, redis_port: int, *, workers: int = 1, environ: Mapping[str, str] | None = None
+    folder: Path,
+    redis_port: int,
+    *,
+    workers: int = 1,
+    environ: Mapping[str, str] | None = None,
+    port: int | None = None,
 ) -> Iterator[Server]:
     """Run the service on `folder`; it answers when this gives it."""
-    port = free_port()
+    port = port or free_port()
     command = [sys.executable, "-m", "uvicorn", "app.main:factory", "--factory", "--port", str(port)]
     command += ["--workers", str(workers), "--timeout-graceful-shutdown", "5"]
     with _serving(folder, command, port, {"REDIS_PORT": str(redis_port), **(environ or {})}) as server:

@@ -1,0 +1,61 @@
+"""Nothing is held back: events come as they are made, uploads go as they come, and who leaves is let go."""
+
+import http.client
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from tests.nginx.echo import Echo
+from tests.nginx.front import Front
+
+
+@contextmanager
+def _streaming(web: Front) -> Iterator[http.client.HTTPResponse]:
+    with closing(http.client.HTTPConnection("127.0.0.1", web.port, timeout=30)) as connection:
+        connection.request("POST", "/api/query/stream", b"{}", {"Accept-Encoding": "gzip"})
+        yield connection.getresponse()
+
+
+def test_the_first_event_arrives_before_the_last_is_made(web: Front, backend: Echo) -> None:
+    """And is not compressed, which would hold it back."""
+    backend.go_on.clear()
+    with _streaming(web) as stream:
+        first = [stream.readline() for _ in range(3)]
+        backend.go_on.set()
+        rest = stream.read()
+        assert stream.getheader("Content-Encoding") is None
+    assert first == [b"event: first\n", b"data: {}\n", b"\n"]
+    assert rest == b"event: last\ndata: {}\n\n"
+
+
+def test_a_stream_outlives_a_reload(web: Front, backend: Echo) -> None:
+    """The old worker ends what it has begun."""
+    backend.go_on.clear()
+    with _streaming(web) as stream:
+        assert stream.readline() == b"event: first\n"
+        web.reload()
+        assert web.ask("/").status == 200
+        backend.go_on.set()
+        assert stream.read().endswith(b"event: last\ndata: {}\n\n")
+
+
+def test_an_upload_goes_on_while_it_comes(web: Front, backend: Echo) -> None:
+    """So that the backend can refuse before all of it is here."""
+    backend.arrived.clear()
+    half = b"x" * 500_000
+    head = b"POST /api/documents/files HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", web.port), timeout=30) as sender:
+        sender.sendall(head + half)
+        assert backend.arrived.wait(20)
+        sender.sendall(half)
+        answer = http.client.HTTPResponse(sender)
+        answer.begin()
+        assert answer.read() == b'{"bytes":1000000}'
+
+
+def test_a_body_of_json_is_collected_first(web: Front) -> None:
+    """A slow sender holds a connection to nginx, none to the backend."""
+    head = b"POST /api/x HTTP/1.1\r\nHost: a\r\nX-Request-ID: left\r\nContent-Length: 100\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", web.port), timeout=30) as sender:
+        sender.sendall(head + b"x")
+    assert web.told("left")["backend"] == ""
