@@ -22,7 +22,8 @@ class OpsSettings:
 
     `repository` is SYNAPSE_REPOSITORY, `scratch` SYNAPSE_SCRATCH_DIR, `server` SYNAPSE_REDIS_SERVER,
     `scratch_address` SYNAPSE_SCRATCH_ADDRESS (where a target on another machine reaches a scratch server),
-    `backend` SYNAPSE_BACKEND_URL (where the backend is reached from here, if not where its settings say).
+    `backend` SYNAPSE_BACKEND_URL (where the backend is reached from here, if not where its settings say),
+    `redis_memory_limit` SYNAPSE_REDIS_MEMORY_LIMIT (bytes that the container of Redis may use).
     """
 
     service: Settings
@@ -31,6 +32,7 @@ class OpsSettings:
     server: Path | None
     scratch_address: str | None
     backend: str | None = None
+    redis_memory_limit: int | None = None
 
     @property
     def redis(self) -> RedisAddress:
@@ -75,6 +77,7 @@ def load(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> Op
         server=Path(server) if server else None,
         scratch_address=given.get("SYNAPSE_SCRATCH_ADDRESS"),
         backend=_address("SYNAPSE_BACKEND_URL", given.get("SYNAPSE_BACKEND_URL")),
+        redis_memory_limit=_bytes("SYNAPSE_REDIS_MEMORY_LIMIT", given.get("SYNAPSE_REDIS_MEMORY_LIMIT")),
     )
 
 
@@ -96,6 +99,18 @@ def _address(name: str, value: str | None) -> str | None:
     if value is not None and re.fullmatch(r"https?://[^\s/@]+/?", value) is None:
         raise UsageError(f"{name}={value} is no address.", "Set it to one such as http://backend:8000.")
     return value and value.rstrip("/")
+
+
+def _bytes(name: str, value: str | None) -> int | None:
+    """Read a size as compose writes it: bytes, or with K, M or G for powers of 1024."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d+)([KMG]?)B?", value.strip().upper())
+    if match is None:
+        raise UsageError(
+            f"{name}={value} is no size.", "Write bytes, or a number with K, M or G, such as 512M."
+        )
+    return int(match[1]) * 1024 ** " KMG".index(match[2] or " ")
 
 
 def _folder(name: str, value: str) -> Path:

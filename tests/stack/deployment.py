@@ -21,7 +21,8 @@ from tests.stack.engine import Engine
 
 DEVELOPMENT = ("docker-compose.yml", "docker-compose.override.yml")
 PRODUCTION = ("docker-compose.yml", "docker-compose.production.yml")
-_LAID = (*DEVELOPMENT, PRODUCTION[1], "deploy")
+QUICK = (*PRODUCTION, "tests/stack/quick.yml")
+_LAID = (*DEVELOPMENT, PRODUCTION[1], "deploy", "app", "frontend", "tests/stack")
 _OWNER = 1000
 _UP_S = 300.0
 
@@ -100,7 +101,7 @@ class Deployment:
 
     def client(self) -> httpx.Client:
         """Return a client of the API as it is published, signed in."""
-        port = self.ports["SYNAPSE_PORT" if PRODUCTION[1] in self.files else "API_PORT"]
+        port = self.ports["SYNAPSE_PORT" if self.files == PRODUCTION else "API_PORT"]
         return httpx.Client(
             base_url=f"http://127.0.0.1:{port}",
             headers={"Authorization": f"Bearer {self.token}"},
@@ -113,8 +114,7 @@ def laid_out(engine: Engine, folder: Path, files: Sequence[str], *more: str) -> 
     """Lay an installation out and start nothing; `more` are lines of its .env."""
     ports = {name: free_port() for name in ("REDIS_PORT", "API_PORT", "SYNAPSE_PORT")}
     for name in _LAID:
-        source = PROJECT / name
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+        _copy(PROJECT / name, folder / name)
     _lay_secrets(folder)
     for name in ("data", "backups"):
         (folder / name).mkdir()
@@ -133,6 +133,14 @@ def deployed(engine: Engine, folder: Path, files: Sequence[str], *more: str) -> 
         yield made
     finally:
         made.compose("--profile", "*", "down", "--volumes", "--timeout", "3", "--remove-orphans")
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("node_modules", "dist", "__pycache__"))
+    elif source.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
 
 
 def _lay_secrets(folder: Path) -> None:

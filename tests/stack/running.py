@@ -13,7 +13,7 @@ import httpx
 import pytest
 import redis
 
-from tests.stack.deployment import DEVELOPMENT, Deployment, deployed
+from tests.stack.deployment import QUICK, Deployment, deployed
 from tests.stack.engine import Engine
 
 HOLDERS = ("redis", "backend")
@@ -22,8 +22,8 @@ _SEED = 20261125
 
 @contextmanager
 def holders(engine: Engine, folder: Path, *more: str) -> Iterator[Deployment]:
-    """Run Redis and the backend of development."""
-    with deployed(engine, folder, DEVELOPMENT, *more) as made:
+    """Run Redis and the backend of production, the backend's own port published."""
+    with deployed(engine, folder, QUICK, *more) as made:
         made.up(*HOLDERS)
         yield made
 
@@ -51,7 +51,7 @@ def add(client: httpx.Client, name: str) -> None:
 
 
 def held(made: Deployment) -> tuple[dict[bytes, bytes], list[str], int]:
-    """Return every key with what DUMP says of it, the names of all documents, and the turns of the session."""
+    """Return every key with what DUMP says of it, the names of documents, and the turns of the session."""
     with made.redis() as client:
         found = {key: bytes(client.dump(key) or b"") for key in sorted(client.scan_iter(count=1000))}
     with made.client() as client:

@@ -19,18 +19,22 @@ _FREED_LIMIT_S = 600.0
 _POLL_S = 0.02
 
 
-def objections(target: Target, point_bytes: int) -> Iterator[tuple[str, str]]:
-    """Yield what speaks against a swap once the point's memory in a scratch server is known, in bytes."""
+def objections(target: Target, point_bytes: int, limit: int | None) -> Iterator[tuple[str, str]]:
+    """Yield what speaks against a swap once the point's memory in a scratch server is known, in bytes.
+
+    `limit` is what the target's container may use; without one it is what its machine has.
+    """
     if target.maxmemory and point_bytes > target.maxmemory:
         yield (
             f"The point needs {point_bytes} bytes, more than the target's maxmemory of {target.maxmemory}.",
             "Raise maxmemory, or keys would be evicted without a word.",
         )
     peak = int((target.used + point_bytes) * _HEADROOM)
-    if target.system_memory and peak > target.system_memory:
+    most = min(limit or target.system_memory, target.system_memory or limit or 0)
+    if most and peak > most:
         yield (
-            f"Old and new data together need about {peak} bytes, its machine has {target.system_memory}.",
-            "Stop the target and restore into its empty folder.",
+            f"Old and new data together need about {peak} bytes, and the target may use {most}.",
+            "Take a backup, empty the target (FLUSHALL), and restore then; or give it more memory meanwhile.",
         )
 
 

@@ -71,7 +71,8 @@ def made_ready(
             server = stack.enter_context(boot(source, folder, program, work.scratch, reachable=own))
         for problem in count_problems(source, server):
             raise DamagedError(f"The restore point is not what its manifest says: {problem}.", _OTHER_POINT)
-        for what, hint in memory_objections(target, int(server.client.info("memory")["used_memory"])):
+        used, limit = int(server.client.info("memory")["used_memory"]), work.settings.redis_memory_limit
+        for what, hint in memory_objections(target, used, limit):
             raise RefusedError(what, hint)
         expected = known or digest_of(work, server, "Digest the point")
         yield ReadyRedis(
