@@ -110,7 +110,7 @@ def _bytes(name: str, value: str | None) -> int | None:
         raise UsageError(
             f"{name}={value} is no size.", "Write bytes, or a number with K, M or G, such as 512M."
         )
-    return int(match[1]) * 1024 ** " KMG".index(match[2] or " ")
+    return int(match[1]) << (10 * " KMG".index(match[2] or " "))
 
 
 def _folder(name: str, value: str) -> Path:

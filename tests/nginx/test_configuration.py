@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from app.api.application import build_app
 from app.api.limits import JSON_BYTES
+from app.main import create_app
 from app.settings import Settings
 from tests.nginx.configuration import directives
 from tests.nginx.front import CONFIGURATION, NGINX
@@ -68,8 +68,7 @@ def test_the_size_limits_are_a_little_above_those_of_the_backend() -> None:
     """So that the backend's own sentence is the usual one, and MAX_DOCUMENT_BYTES works as it is shipped."""
     limits = {d.inside: d.arguments[0] for d in directives() if d.name == "client_max_body_size"}
     sizes = {inside: int(text[:-1]) * BYTES[text[-1]] for inside, text in limits.items()}
-    most = Settings().max_document_bytes
-    app = build_app(lambda: None, max_document_bytes=most)  # type: ignore[arg-type,return-value]  # never started
+    app = create_app(Settings())
     (uploads,) = [
         int(str(m.kwargs["upload_bytes"])) for m in app.user_middleware if "upload_bytes" in m.kwargs
     ]
