@@ -1,5 +1,6 @@
 """Refuses bodies that are larger than the route takes, before they are in memory."""
 
+import anyio
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,6 +11,8 @@ JSON_BYTES = 1_000_000
 UPLOADS = "/api/documents/files"
 # Otherwise the rest would be read, and thrown away, before the connection can be used again.
 _NO_MORE = {"Connection": "close"}
+_LINGER_S = 5.0
+_LINGER_BYTES = 64 << 20
 
 
 class BodyLimit:
@@ -27,7 +30,7 @@ class BodyLimit:
         limit = self._upload_bytes if scope["path"] == UPLOADS else JSON_BYTES
         declared = Headers(scope=scope).get("content-length", "0")
         if not declared.isdecimal() or int(declared) > limit:
-            await problem(scope, 413, *_too_large(limit), _NO_MORE)(scope, receive, send)
+            await problem(scope, 413, *_too_large(limit), _NO_MORE)(scope, receive, _lingering(receive, send))
             return
         taken = 0
 
@@ -40,6 +43,30 @@ class BodyLimit:
             return message
 
         await self._app(scope, receive_counted, send)
+
+
+def _lingering(receive: Receive, send: Send) -> Send:
+    """End an answer only when its reader has it, or has sent some more.
+
+    A connection that is closed while the other side still sends is reset, and what it was told is lost: to a
+    proxy that looks as if nobody had answered.
+    """
+
+    async def linger(message: Message) -> None:
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        await send({**message, "more_body": True})
+        left = _LINGER_BYTES
+        with anyio.move_on_after(_LINGER_S):
+            while left > 0:
+                more = await receive()
+                if more["type"] != "http.request" or not more.get("more_body"):
+                    break
+                left -= len(more.get("body", b""))
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return linger
 
 
 def _too_large(limit: int) -> tuple[str, str]:
