@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from dotenv import dotenv_values
 from pydantic import SecretStr
@@ -23,7 +24,8 @@ class OpsSettings:
     `repository` is SYNAPSE_REPOSITORY, `scratch` SYNAPSE_SCRATCH_DIR, `server` SYNAPSE_REDIS_SERVER,
     `scratch_address` SYNAPSE_SCRATCH_ADDRESS (where a target on another machine reaches a scratch server),
     `backend` SYNAPSE_BACKEND_URL (where the backend is reached from here, if not where its settings say),
-    `redis_memory_limit` SYNAPSE_REDIS_MEMORY_LIMIT (bytes that the container of Redis may use).
+    `redis_memory_limit` SYNAPSE_REDIS_MEMORY_LIMIT (bytes that the container of Redis may use),
+    `stack` SYNAPSE_STACK (`compose` when the stack runs in containers of this machine).
     """
 
     service: Settings
@@ -33,6 +35,7 @@ class OpsSettings:
     scratch_address: str | None
     backend: str | None = None
     redis_memory_limit: int | None = None
+    stack: Literal["local", "compose"] = "local"
 
     @property
     def redis(self) -> RedisAddress:
@@ -78,6 +81,7 @@ def load(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> Op
         scratch_address=given.get("SYNAPSE_SCRATCH_ADDRESS"),
         backend=_address("SYNAPSE_BACKEND_URL", given.get("SYNAPSE_BACKEND_URL")),
         redis_memory_limit=_bytes("SYNAPSE_REDIS_MEMORY_LIMIT", given.get("SYNAPSE_REDIS_MEMORY_LIMIT")),
+        stack=_stack(given.get("SYNAPSE_STACK", "local")),
     )
 
 
@@ -111,6 +115,13 @@ def _bytes(name: str, value: str | None) -> int | None:
             f"{name}={value} is no size.", "Write bytes, or a number with K, M or G, such as 512M."
         )
     return int(match[1]) << (10 * " KMG".index(match[2] or " "))
+
+
+def _stack(value: str) -> Literal["local", "compose"]:
+    match value:
+        case "local" | "compose":
+            return value
+    raise UsageError(f"SYNAPSE_STACK={value} is no kind of stack.", "Set it to local or compose.")
 
 
 def _folder(name: str, value: str) -> Path:

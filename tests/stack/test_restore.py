@@ -144,7 +144,7 @@ def test_a_killed_restore(stack: Deployment, after: float) -> None:
         add(client, "writable")
 
 
-@pytest.mark.parametrize(("megabytes", "fits"), [(90, True), (150, False)])
+@pytest.mark.parametrize(("megabytes", "fits"), [(150, True), (200, False)])
 def test_a_full_redis_is_restored_or_refused(
     docker: Engine, tmp_path: Path, megabytes: int, *, fits: bool
 ) -> None:

@@ -1,7 +1,8 @@
 """`synapse doctor`: the checklist of what works and what does not, each line with its reason."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
@@ -11,10 +12,12 @@ from rich.table import Table
 from pipelines.ops.cli.console import guarded
 from pipelines.ops.cli.options import Json
 from pipelines.ops.cli.wiring import settings_here
-from pipelines.ops.doctor.check import Finding, State, Subject
+from pipelines.ops.doctor.check import Check, Finding, State, Subject
 from pipelines.ops.doctor.examination import LIMIT_S, examine, worst
-from pipelines.ops.doctor.standard import STANDARD
-from pipelines.ops.errors import ExitCode
+from pipelines.ops.doctor.published import backend_address
+from pipelines.ops.doctor.standard import COMPOSE, STANDARD
+from pipelines.ops.errors import ExitCode, OpsError
+from pipelines.ops.settings import OpsSettings
 
 _COLOUR = {State.GREEN: "green", State.AMBER: "yellow", State.RED: "bold red", State.SKIPPED: "dim"}
 
@@ -26,15 +29,24 @@ def doctor(
 ) -> None:
     """Check everything that Synapse needs; exit code 1 when anything is red."""
     with guarded(json=as_json) as output:
-        subject = Subject(settings_here())
+        subject, checks = _place(settings_here())
         with output.reporter.step("Examine"):
-            findings = examine(STANDARD, subject, limit=limit)
+            findings = examine(checks, subject, limit=limit)
         state = worst(findings)
         output.show(_table(findings))
         if output.json:
             output.result({"state": state.value, "findings": [asdict(finding) for finding in findings]})
         if state is State.RED:
             raise typer.Exit(ExitCode.FAILED)
+
+
+def _place(settings: OpsSettings) -> tuple[Subject, Sequence[Check]]:
+    """Return what is examined and by which list: the stack in containers is reached by what it publishes."""
+    if settings.stack != "compose":
+        return Subject(settings), STANDARD
+    with suppress(OpsError):
+        settings = replace(settings, backend=settings.backend or backend_address())
+    return Subject(settings), COMPOSE
 
 
 def _table(findings: Sequence[Finding]) -> Table:

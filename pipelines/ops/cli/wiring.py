@@ -1,9 +1,11 @@
 """Make what the flows need from the settings: the one place where the parts of operations meet."""
 
 import os
+import sys
 import time
 
 from pipelines.ops.cli.console import Output
+from pipelines.ops.containers.compose import hand_over
 from pipelines.ops.context import Context
 from pipelines.ops.redis.boot import Scratch
 from pipelines.ops.redis.programs import installed_programs
@@ -16,6 +18,16 @@ from pipelines.ops.settings import OpsSettings, load
 def settings_here() -> OpsSettings:
     """Read the settings of this process."""
     return load(os.environ)
+
+
+def hand_over_to_containers(settings: OpsSettings) -> None:
+    """Run this very command in the `ops` container instead, when the stack runs in containers.
+
+    Returns when it does not. Redis dials the scratch server of a restore, and files of the data folder are
+    locked where the backend has them open, so both belong into the containers' network and file system.
+    """
+    if settings.stack == "compose":
+        hand_over(sys.argv[1:], terminal=sys.stdin.isatty() and sys.stdout.isatty())
 
 
 def context(output: Output, *, create: bool = False, settings: OpsSettings | None = None) -> Context:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -32,9 +32,14 @@ def look_at_logs(subject: Subject) -> Iterator[Finding]:
         yield _log(log, subject.now() - _RECENT)
 
 
+def recent_errors(lines: Iterable[str], since: datetime) -> list[str]:
+    """Return the text of each line of the backend, of Redis or of nginx that reports an error since then."""
+    return [text for line in lines if (text := _error(line, since)) is not None]
+
+
 def _log(log: Path, since: datetime) -> Finding:
     name = f"log {log.name}"
-    errors = [text for line in _tail(log) if (text := _error(line, since)) is not None]
+    errors = recent_errors(_tail(log), since)
     if not errors:
         return green(name, "no errors in the last day")
     return amber(

@@ -1,0 +1,89 @@
+"""Ask Docker about the containers of the stack, by its command."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.ops.errors import OpsError, UnreachableError
+
+PROJECT = "synapse"
+SERVICES = ("redis", "backend", "frontend")
+_LIMIT_S = 30.0
+_LABEL = "com.docker.compose"
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container as `docker inspect` tells of it; `facts` are its words."""
+
+    service: str
+    facts: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The name by which people know it."""
+        return str(self.facts["Name"]).lstrip("/")
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """Whether it runs, since when, how it ended."""
+        found: Mapping[str, Any] = self.facts["State"]
+        return found
+
+    @property
+    def bounds(self) -> Mapping[str, Any]:
+        """What it may use and do."""
+        found: Mapping[str, Any] = self.facts["HostConfig"]
+        return found
+
+    @property
+    def command(self) -> Sequence[str]:
+        """What runs in it."""
+        return [str(word) for word in self.facts["Config"].get("Cmd") or ()]
+
+    def published(self, port: int) -> str | None:
+        """Return the address on this machine of a port of the container, or None when it is not published."""
+        bound = (self.facts["NetworkSettings"]["Ports"] or {}).get(f"{port}/tcp")
+        if not bound:
+            return None
+        host = str(bound[0]["HostIp"])
+        shown = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(host, host)  # noqa: S104  # what Docker calls all
+        return f"http://{shown}:{bound[0]['HostPort']}"
+
+
+def containers() -> dict[str, Container]:
+    """Return the containers of the stack by service, running or not. Raises OpsError, UnreachableError."""
+    ids = docker("ps", "--all", "--quiet", "--filter", f"label={_LABEL}.project={PROJECT}").split()
+    found = json.loads(docker("inspect", *ids)) if ids else []
+    by_service = {facts["Config"]["Labels"].get(f"{_LABEL}.service"): facts for facts in found}
+    return {name: Container(name, by_service[name]) for name in SERVICES if name in by_service}
+
+
+def logs(container: Container, *, since: str) -> list[str]:
+    """Return what a container wrote since a time (`24h`), at most the last 2,000 lines."""
+    return docker("logs", "--since", since, "--tail", "2000", container.name, also_errors=True).splitlines()
+
+
+def docker(*arguments: str, also_errors: bool = False) -> str:
+    """Run a docker command and return what it prints. Raises UnreachableError, OpsError with its words."""
+    program = shutil.which("docker")
+    if program is None:
+        raise UnreachableError(
+            "There is no docker program on this machine.",
+            "Install Docker, or unset SYNAPSE_STACK if the stack runs without containers.",
+        )
+    done = subprocess.run(
+        [program, *arguments], capture_output=True, text=True, timeout=_LIMIT_S, check=False, errors="replace"
+    )
+    if done.returncode == 0:
+        return done.stdout + (done.stderr if also_errors else "")
+    words = done.stderr.strip().splitlines()[-1:] or [f"it ended with code {done.returncode}"]
+    if "daemon" in done.stderr:
+        raise UnreachableError(
+            f"Docker cannot be asked: {words[0]}",
+            "Start the Docker engine, join the group docker, or set DOCKER_HOST to where it is.",
+        )
+    raise OpsError(f"docker {arguments[0]} failed: {words[0]}", "Run it by hand and look at what it says.")

@@ -1,0 +1,88 @@
+"""What the containers publish: the page, hot reload, and the model servers as they see them."""
+
+from collections.abc import Iterator
+
+import httpx
+
+from pipelines.ops.containers.docker import Container, containers, docker
+from pipelines.ops.doctor.check import Finding, Subject, green, red, skipped
+from pipelines.ops.errors import OpsError
+
+_REPLY_S = 8.0
+_PRODUCTION, _DEVELOPMENT = 8080, 5173
+_SOURCE = "/app/app"
+
+
+def backend_address() -> str | None:
+    """Return where the backend is reached from this machine: its own port, or through nginx."""
+    found = containers()
+    own = found["backend"].published(8000) if "backend" in found else None
+    return own or (found["frontend"].published(_PRODUCTION) if "frontend" in found else None)
+
+
+def look_at_page(_subject: Subject) -> Iterator[Finding]:
+    """Ask for the page as a browser does."""
+    frontend = containers().get("frontend")
+    address = frontend and (frontend.published(_PRODUCTION) or frontend.published(_DEVELOPMENT))
+    if not address:
+        yield red("page", "no port of the page is published", "Start it: docker compose up -d frontend")
+        return
+    yield _asked("page", f"{address}/", "<html")
+
+
+def look_at_hot_reload(_subject: Subject) -> Iterator[Finding]:
+    """In development: is the backend watching sources that are mounted, does the page push its changes."""
+    found = containers()
+    if "--reload" not in (found["backend"].command if "backend" in found else ()):
+        yield skipped("hot reload", "this is production")
+        return
+    if _SOURCE not in _writable(found["backend"]):
+        yield red(
+            "hot reload",
+            f"the sources are not mounted at {_SOURCE}",
+            "Start development with its own file: docker compose up (docker-compose.override.yml).",
+        )
+    address = found["frontend"].published(_DEVELOPMENT) if "frontend" in found else None
+    if address:
+        yield _asked("hot reload", f"{address}/@vite/client", "WebSocket")
+    else:
+        yield red("hot reload", "the page's development server is not up", "docker compose up -d frontend")
+
+
+def look_at_models_from_inside(subject: Subject) -> Iterator[Finding]:
+    """Ask each model server from the backend's container: only there its address means what it says."""
+    service = subject.settings.service
+    servers = [(f"MODEL_{name.upper()}_URL", url) for name, url in sorted(service.model_urls.items())]
+    if service.embedding_url is not None:
+        servers.append(("EMBEDDING_URL", service.embedding_url))
+    if not servers:
+        yield skipped("models", "no MODEL_…_URL is set: answers quote the passages found")
+    for variable, url in servers:
+        name = f"model {variable}"
+        try:
+            docker(
+                "exec", "synapse_backend", "python", "-m", "app.probe", f"{url.removesuffix('/v1')}/health"
+            )
+        except OpsError as error:
+            yield red(
+                name,
+                f"{url} cannot be reached from the backend's container ({error.what})",
+                f"Start that server so that it listens for containers too, or correct {variable} in .env.",
+            )
+        else:
+            yield green(name, f"{url} answers the backend's container")
+
+
+def _writable(container: Container) -> set[str]:
+    return {str(mount["Destination"]) for mount in container.facts["Mounts"] if mount["RW"]}
+
+
+def _asked(name: str, url: str, expected: str) -> Finding:
+    log = "Look at its log: docker logs --tail 50 synapse_frontend"
+    try:
+        answer = httpx.get(url, timeout=_REPLY_S, trust_env=False)
+    except httpx.HTTPError as error:
+        return red(name, f"{url} does not answer ({str(error) or type(error).__name__})", log)
+    if answer.status_code != httpx.codes.OK or expected not in answer.text:
+        return red(name, f"{url} answers {answer.status_code}: {answer.text[:200]}", log)
+    return green(name, f"{url} answers")
