@@ -51,6 +51,11 @@ class Engine:
         assert not check or done.returncode == 0, f"docker {arguments}: {done.stdout}{done.stderr}"
         return done.stdout
 
+    def code(self, *arguments: str) -> int:
+        """Run a docker command; return the code with which it ends."""
+        asked = [self.client, *arguments]
+        return subprocess.run(asked, env=self.environ, capture_output=True, check=False).returncode
+
     def version(self) -> str:
         """Return the version of the server."""
         return self.docker("version", "--format", "{{.Server.Version}}").strip()
