@@ -52,11 +52,13 @@ accesslog = None
 """Each request has its line already, with its id (app/api/requests.py)."""
 
 
-def on_starting(_server: SimpleNamespace) -> None:
-    """Make the folder in which the workers count together."""
+def when_ready(_server: SimpleNamespace) -> None:
+    """Make the folder in which the workers count together, once the port is ours and before they start."""
     os.environ[_METRICS] = tempfile.mkdtemp(prefix="synapse-metrics-")
 
 
 def on_exit(_server: SimpleNamespace) -> None:
     """Remove it."""
-    shutil.rmtree(os.environ[_METRICS], ignore_errors=True)
+    folder = os.environ.pop(_METRICS, None)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)

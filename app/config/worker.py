@@ -6,6 +6,7 @@ no new connections, answers what still comes on those it has, asking for each to
 """
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -59,9 +60,14 @@ class Worker(base.Worker):  # type: ignore[misc]  # gunicorn ships no types
             forwarded_allow_ips=self.cfg.forwarded_allow_ips,
         )
         # gunicorn wants a sign twice in the time that it waits; `timeout` is half of it already.
-        _PatientServer(config, farewell, self.notify, every=self.timeout / 2).run(
+        _PatientServer(config, farewell, self._give_sign, every=self.timeout / 2).run(
             [one.sock for one in self.sockets]
         )
+
+    def _give_sign(self) -> bool:
+        """Tell the parent that all is well; False when there is none any more."""
+        self.notify()
+        return bool(os.getppid() == self.ppid)
 
 
 class _Farewell:
@@ -84,11 +90,11 @@ class _PatientServer(Server):
     """Gives a sign of life from its first moment on, and takes its time to leave."""
 
     def __init__(
-        self, config: Config, farewell: _Farewell, notify: Callable[[], None], *, every: float
+        self, config: Config, farewell: _Farewell, give_sign: Callable[[], bool], *, every: float
     ) -> None:
         super().__init__(config)
         self._farewell = farewell
-        self._notify = notify
+        self._give_sign = give_sign
         self._every = every
         self._end = float("inf")
 
@@ -120,5 +126,7 @@ class _PatientServer(Server):
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()
         while loop.time() < self._end:
-            self._notify()
+            if not self._give_sign():
+                # Nobody would end us, and we would keep the port from the next server.
+                self.should_exit = True
             await asyncio.sleep(self._every)

@@ -69,12 +69,13 @@ def synapse(
 def production(
     folder: Path, redis_port: int, *, workers: int = 4, environ: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """Run the service as production does, with the token TOKEN; it answers when this gives it."""
+    """Run the service as production does; TOKEN is in the file `token`. It answers when this gives it."""
     port = free_port()
+    (folder / "token").write_text(f"{TOKEN}\n")
     given = {
         "REDIS_PORT": str(redis_port),
         "API_PORT": str(port),
-        "API_TOKEN": TOKEN,
+        "API_TOKEN_FILE": str(folder / "token"),
         "ENVIRONMENT": "production",
         "WEB_CONCURRENCY": str(workers),
         "TMPDIR": str(folder),

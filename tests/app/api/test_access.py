@@ -1,5 +1,6 @@
 """Without credentials nothing is read or written, whichever route; forged ones are none."""
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -9,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from app.api import credentials
 from app.api.credentials import COOKIE, LIFETIME
 from app.domain import SynapseError
 from app.main import create_app
@@ -224,3 +226,16 @@ def _flat(routes: Sequence[object]) -> Iterator[object]:
             yield route
         else:
             yield from _flat(included.routes)
+
+
+def test_secrets_are_compared_in_constant_time() -> None:
+    """The only `==` in the module is that of the public word "bearer"; the rest is `compare_digest`."""
+    tree = ast.parse(Path(credentials.__file__).read_text())
+    compared = [node for node in ast.walk(tree) if isinstance(node, ast.Compare)]
+    equalities = [
+        node for node in compared if isinstance(node.ops[0], ast.Eq | ast.NotEq | ast.In | ast.NotIn)
+    ]
+    assert [ast.unparse(node) for node in equalities] == ["scheme.lower() == 'bearer'"]
+    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    assert [ast.unparse(call) for call in calls].count("hmac.compare_digest") == 2
+    assert len(credentials._digest(b"a")) == len(credentials._digest(b"a" * 1000))

@@ -202,6 +202,33 @@ def test_a_body_that_is_no_form_is_a_sentence(server: Server) -> None:
     assert answer.json()["error"]["what"]
 
 
+def test_another_token_ends_every_session(server: Server, folder: Path) -> None:
+    """The file is changed and the server told (SIGHUP): the old token and its cookies are worth nothing."""
+    before = _workers(server)
+    login = httpx.post(f"{server.url}/api/login", json={"token": TOKEN})
+    cookie = {"Cookie": login.headers["set-cookie"].split(";")[0]}
+    address = f"{server.url}/api/documents/kept"
+    assert httpx.get(address, headers=cookie).status_code == 200
+    (folder / "token").write_text("another-token-than-before")
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: not _workers(server) & before, "all workers are new")
+    new = {"Authorization": "Bearer another-token-than-before"}
+    answers = [httpx.get(address, headers=headers).status_code for headers in (cookie, BEARER, new)]
+    assert answers == [401, 401, 200]
+
+
+def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
+    """One whose parent was killed ends by itself, so that the next server gets the port."""
+    with redis_server(tmp_path / "redis") as redis:
+        options = {"GUNICORN_CMD_ARGS": f"--timeout {TIMEOUT_S}"}
+        with production(tmp_path, redis.port, workers=2, environ=options) as server:
+            workers = descendants(server.process.pid)
+            assert len(workers) == 2
+            server.process.kill()
+            wait_until(lambda: alive(workers) == [], "the workers have ended")
+            assert _is_closed(server.port)
+
+
 def test_what_is_half_sent_is_answered_before_the_end(tmp_path: Path) -> None:
     """SIGTERM to the server while an upload is under way: it is taken whole; nothing is left; code 0."""
     with redis_server(tmp_path / "redis") as redis:
@@ -229,7 +256,7 @@ def test_what_is_half_sent_is_answered_before_the_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "named"),
     [
-        ({"API_TOKEN": ""}, "API_TOKEN"),
+        ({"API_TOKEN_FILE": ""}, "API_TOKEN"),
         ({"PAGE_DIR": "/nowhere"}, "PAGE_DIR"),
         ({"API_PORT": "x"}, "API_PORT"),
     ],
