@@ -52,7 +52,7 @@ class Front:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Ask it, with the path exactly as given."""
-        return ask(self.port, path, method, body, headers or {})
+        return ask(self.port, path, method, body, headers)
 
     def reload(self) -> None:
         """Have it read its configuration again, and wait for the new workers."""
