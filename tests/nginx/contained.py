@@ -15,8 +15,9 @@ from tests.app.processes import wait_until
 from tests.ending import ended
 from tests.nginx.answers import ask
 from tests.nginx.echo import Echo
-from tests.nginx.front import CONFIGURATION, NGINX
+from tests.nginx.front import CONFIGURATION
 from tests.nginx.names import name_server
+from tests.nginx.programs import PROGRAMS
 
 USER = 101
 PAGE = "/usr/share/nginx/html"
@@ -57,14 +58,13 @@ def _furnish(page: Path) -> None:
 
 
 def _start() -> subprocess.Popen[bytes]:
-    assert NGINX
     # An engine gives the user its own standard streams; a pipe of root's could not be opened again.
     out = Path("/tmp/stdout")
     out.touch()
     os.chown(out, USER, USER)
     with out.open("ab") as stream:
         return subprocess.Popen(
-            [NGINX, "-g", "daemon off;"],
+            [PROGRAMS["installed"], "-g", "daemon off;"],
             stdout=stream,
             stderr=stream,
             user=USER,
