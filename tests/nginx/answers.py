@@ -40,11 +40,19 @@ class Answer:
         return error
 
 
-def ask(port: int, path: str, method: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+def ask(
+    port: int,
+    path: str,
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    *,
+    host: str = "127.0.0.1",
+) -> Answer:
     """Send a request to loopback; the path goes out as it is."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_S)
+    connection = HTTPConnection(host, port, timeout=_PATIENCE_S)
     try:
-        connection.request(method, path, body, dict(headers))
+        connection.request(method, path, body, dict(headers or {}))
         return _whole(connection.getresponse())
     finally:
         connection.close()

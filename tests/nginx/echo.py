@@ -22,7 +22,6 @@ _DOUBLED = {
     "Cross-Origin-Opener-Policy": "unsafe-none",
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Permissions-Policy": "camera=*",
-    "Server": "echo",
 }
 
 

@@ -17,9 +17,9 @@ from tests.app.processes import free_port, wait_until
 from tests.ending import ended
 from tests.nginx.answers import Answer, ask
 from tests.nginx.names import Names, name_server
+from tests.nginx.programs import PROGRAMS
 
 CONFIGURATION = Path(__file__).parents[2] / "frontend" / "nginx"
-NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 ROOT = os.geteuid() == 0
 _NOBODY_SPECIAL = 23456
 """The user that nginx runs as when the tests run as root: it owns nothing, and has no name."""
@@ -52,7 +52,7 @@ class Front:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Ask it, with the path exactly as given."""
-        return ask(self.port, path, method, body, headers or {})
+        return ask(self.port, path, method, body, headers)
 
     def reload(self) -> None:
         """Have it read its configuration again, and wait for the new workers."""
@@ -86,9 +86,8 @@ class Front:
 
 
 @contextmanager
-def front(backend_port: int, trusted: str | None = None) -> Iterator[Front]:
+def front(backend_port: int, trusted: str | None = None, program: Path | None = None) -> Iterator[Front]:
     """Run nginx before a backend; `trusted` is the mounted file that names a TLS terminator."""
-    assert NGINX
     # Not in pytest's own folder, which only its user may enter.
     with tempfile.TemporaryDirectory(prefix="synapse-nginx-") as made, name_server() as names:
         folder, port = Path(made), free_port()
@@ -96,6 +95,8 @@ def front(backend_port: int, trusted: str | None = None) -> Iterator[Front]:
         if trusted:
             (folder / "conf" / "trusted").mkdir()
             (folder / "conf" / "trusted" / "terminator.conf").write_text(trusted)
+        # Where its user may read it.
+        shutil.copy(program or next(iter(PROGRAMS.values())), folder / "nginx")
         with ended(_start(folder)) as process:
             running = Front(process, folder, port, names)
             try:
@@ -138,9 +139,8 @@ def _lay_writable(folder: Path) -> None:
 
 
 def _start(folder: Path) -> subprocess.Popen[bytes]:
-    assert NGINX
     user = _NOBODY_SPECIAL if ROOT else None
-    command = [NGINX, "-c", str(folder / "conf" / "nginx.conf"), "-g", "daemon off;"]
+    command = [str(folder / "nginx"), "-c", str(folder / "conf" / "nginx.conf"), "-g", "daemon off;"]
     with (folder / "stdout").open("ab") as out, (folder / "stderr").open("ab") as errors:
         return subprocess.Popen(
             command,

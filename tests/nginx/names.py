@@ -29,10 +29,10 @@ class Names:
 
 
 @contextmanager
-def name_server() -> Iterator[Names]:
-    """Answer queries on a free port."""
+def name_server(address: str = "127.0.0.1", port: int = 0) -> Iterator[Names]:
+    """Answer queries, on a free port if none is named."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind((address, port))
         names = Names(listener.getsockname()[1])
 
         def answer_each() -> None:

@@ -9,7 +9,7 @@ from app.api.limits import JSON_BYTES
 from app.main import create_app
 from app.settings import Settings
 from tests.nginx.configuration import directives
-from tests.nginx.front import CONFIGURATION, NGINX
+from tests.nginx.front import CONFIGURATION
 
 REASONS = {
     "host_spoofing": "the backend checks Host (421) and compares it with Origin, so it needs the port",
@@ -18,10 +18,9 @@ REASONS = {
 BYTES = {"k": 1024, "m": 1024**2}
 
 
-def test_nginx_takes_it_as_it_is_shipped() -> None:
+def test_nginx_takes_it_as_it_is_shipped(program: Path) -> None:
     """Unchanged, with the ports and places of the container."""
-    assert NGINX
-    command = [NGINX, "-t", "-c", str(CONFIGURATION / "nginx.conf")]
+    command = [str(program), "-t", "-c", str(CONFIGURATION / "nginx.conf")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     Path("/tmp/nginx.pid").unlink(missing_ok=True)
     assert done.returncode == 0, done.stderr

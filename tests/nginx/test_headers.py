@@ -60,7 +60,6 @@ def test_every_status_of_the_backend_gets_the_headers(web: Front, status: int) -
         (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nHost: a\r\nCookie: " + b"a" * 9000 + b"\r\n\r\n", 431),
         (b"GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505),
-        (b"CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
         (b"POST /api/ HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
         (b"POST /api/ HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n", 413),
         (b"POST /api/documents/files HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n", 413),
@@ -73,6 +72,15 @@ def test_what_is_no_request_is_a_problem_with_the_headers(web: Front, request_: 
     check(answer)
     assert answer.problem()["request_id"] == answer.one("X-Request-ID")
     assert answer.one("Cache-Control") == "no-store"
+
+
+@pytest.mark.parametrize("target", [b"/", b"a:80", b"http://a/"])
+def test_it_is_no_way_through(web: Front, target: bytes) -> None:
+    """Older ones cannot read it, newer ones refuse it."""
+    answer = ask_raw(web.port, b"CONNECT " + target + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert answer.status in {400, 405}
+    check(answer)
+    assert answer.problem()
 
 
 @pytest.mark.parametrize(

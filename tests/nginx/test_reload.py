@@ -23,7 +23,7 @@ def test_reloads_under_load_drop_no_request() -> None:
     def ask_on(port: int, path: str) -> None:
         while not over.is_set():
             try:
-                answered.append(ask(port, path, "GET", None, {"Connection": "close"}).status)
+                answered.append(ask(port, path).status)
             except (OSError, http.client.HTTPException) as error:
                 failed.append(error)
 

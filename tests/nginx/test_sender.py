@@ -1,6 +1,7 @@
 """What the backend is told about the sender, and what the logs keep of it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -27,11 +28,10 @@ def seen(answer: Answer) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def terminated(backend: Echo) -> Iterator[Front]:
+def terminated(backend: Echo, program: Path) -> Iterator[Front]:
     """Run an nginx that believes a TLS terminator on loopback."""
-    with front(
-        backend.port, trusted="set_real_ip_from 127.0.0.1;\nset_real_ip_from 10.0.0.0/8;\n"
-    ) as running:
+    trusted = "set_real_ip_from 127.0.0.1;\nset_real_ip_from 10.0.0.0/8;\n"
+    with front(backend.port, trusted, program) as running:
         yield running
 
 

@@ -1,0 +1,82 @@
+"""Lays the shipped files where the image has them, starts nginx as the image does, tells what it answered.
+
+Is run as a process of its own, with its own mounts and network; all but /tmp becomes read-only.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.app.doubles import serving
+from tests.app.processes import wait_until
+from tests.ending import ended
+from tests.nginx.answers import ask
+from tests.nginx.echo import Echo
+from tests.nginx.front import CONFIGURATION
+from tests.nginx.names import name_server
+from tests.nginx.programs import PROGRAMS
+
+USER = 101
+PAGE = "/usr/share/nginx/html"
+
+
+def main(page: Path, health_check: str) -> None:
+    """Print one JSON object; `health_check` is the command of the image."""
+    _furnish(page)
+    echo = Echo()
+    with name_server("127.0.0.11", 53), serving(echo.app(), "127.0.0.1", 8000), ended(_start()) as process:
+        wait_until(lambda: _exit_code(health_check) == 0 or process.poll() is not None, "it is healthy")
+        told = {
+            "page": ask(8080, "/").body.decode(),
+            "page6": ask(8080, "/", host="::1").body.decode(),
+            "api": ask(8080, "/api/x").status,
+            "writable": [
+                place for place in ("/etc/nginx", PAGE, "/var/log", "/tmp") if os.access(place, os.W_OK)
+            ],
+            "busybox": _exit_code("busybox " + health_check.removeprefix("http_proxy= ")),
+        }
+        process.terminate()
+        process.wait(20)
+    sys.stdout.write(json.dumps(told | {"unhealthy": _exit_code(health_check)}))
+
+
+def _furnish(page: Path) -> None:
+    for command in (
+        "ip link set lo up",
+        "mount --make-rprivate /",
+        f"mount --bind {CONFIGURATION} /etc/nginx",
+        f"mount --bind {shlex.quote(str(page))} {PAGE}",
+        "mount -t tmpfs tmpfs /tmp",
+        "mount -o remount,bind,ro /etc/nginx",
+        f"mount -o remount,bind,ro {PAGE}",
+        "mount -o remount,bind,ro /",
+    ):
+        subprocess.run(shlex.split(command), check=True)
+
+
+def _start() -> subprocess.Popen[bytes]:
+    # An engine gives the user its own standard streams; a pipe of root's could not be opened again.
+    out = Path("/tmp/stdout")
+    out.touch()
+    os.chown(out, USER, USER)
+    with out.open("ab") as stream:
+        return subprocess.Popen(
+            [PROGRAMS["installed"], "-g", "daemon off;"],
+            stdout=stream,
+            stderr=stream,
+            user=USER,
+            group=USER,
+            extra_groups=[],
+            env={},
+        )
+
+
+def _exit_code(command: str) -> int:
+    return subprocess.run(["sh", "-c", command], capture_output=True, check=False).returncode
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
