@@ -28,9 +28,7 @@ from pipelines.ops.redis.replication import ReplicationCapture
 
 ATTEMPTS = 3
 _NEWEST = "255.255.255"
-_NO_COUNTS = (
-    "keys were not counted at the cut: the user may not run INFO (+info)"
-)
+_NO_COUNTS = "keys were not counted at the cut: the user may not run INFO (+info)"
 
 
 @dataclass(frozen=True, slots=True)
