@@ -10,8 +10,6 @@ export default defineConfig((environment) =>
       environment: "jsdom",
       setupFiles: ["src/testing/setup.ts"],
       include: ["src/**/*.test.{ts,tsx}"],
-      restoreMocks: true,
-      unstubGlobals: true,
       // Two cores, shared: a worker each costs more in starting than it saves.
       maxWorkers: 2,
     },
