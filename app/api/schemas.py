@@ -174,9 +174,10 @@ class SessionReply(_Reply):
 
 
 class SessionSummaryReply(_Reply):
-    """A session as it is listed."""
+    """A session as it is listed; its title is the oldest question that it keeps."""
 
     id: str
+    title: str
     turns: int
     last_asked: datetime
 

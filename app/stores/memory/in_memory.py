@@ -52,7 +52,12 @@ class InMemoryMemory:
     async def sessions(self, *, limit: int = 100) -> Sequence[SessionSummary]:
         """See Memory."""
         newest = self._by_age()[::-1][: max(limit, 0)]
-        return [SessionSummary(one, len(self._turns[one]), self._last_asked[one]) for one in newest]
+        return [
+            SessionSummary(
+                one, decode(self._turns[one][0]).question, len(self._turns[one]), self._last_asked[one]
+            )
+            for one in newest
+        ]
 
     async def forget(self, session_id: str) -> bool:
         """See Memory."""

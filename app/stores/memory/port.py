@@ -10,9 +10,10 @@ from app.domain import Turn
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """A session as it is listed."""
+    """A session as it is listed; its title is the oldest question that it keeps."""
 
     id: str
+    title: str
     turns: int
     last_asked: datetime
 

@@ -96,13 +96,14 @@ class RedisMemory:
             listed = await self._client.zrevrange(_SESSIONS, 0, limit - 1, withscores=True)
             async with self._client.pipeline(transaction=False) as pipeline:
                 for name, _ in listed:
+                    pipeline.lindex(_SESSION + name.decode(), 0)
                     pipeline.llen(_SESSION + name.decode())
-                turns = await pipeline.execute()
-        # A session may have been forgotten between the two questions.
+                found = await pipeline.execute()
+        # A session may have been forgotten between the questions.
         return [
-            SessionSummary(name.decode(), count, datetime.fromtimestamp(asked, UTC))
-            for (name, asked), count in zip(listed, turns, strict=True)
-            if count
+            SessionSummary(name.decode(), decode(oldest).question, count, datetime.fromtimestamp(asked, UTC))
+            for (name, asked), oldest, count in zip(listed, found[::2], found[1::2], strict=True)
+            if oldest and count
         ]
 
     async def forget(self, session_id: str) -> bool:

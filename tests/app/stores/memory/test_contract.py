@@ -89,6 +89,16 @@ async def test_keeps_the_last_turns(memory: Memory) -> None:
     await memory.close()
 
 
+async def test_names_a_session_by_its_oldest_question(memory: Memory) -> None:
+    """A list of sessions tells them apart by what was asked first; when that is gone, by what came next."""
+    for minute, question in enumerate(["Why? 𝄞", "How?", "When?"]):
+        await memory.remember("s", turn(minute, question))
+    assert [one.title for one in await memory.sessions()] == ["Why? 𝄞"]
+    await memory.remember("s", turn(3, "Where?"))
+    assert [one.title for one in await memory.sessions()] == ["How?"]
+    await memory.close()
+
+
 async def test_keeps_the_last_sessions(memory: Memory) -> None:
     """Beyond the bound the session that was asked longest ago goes, with all its turns."""
     for minute, name in enumerate(["a", "b", "c", "a", "d", "é:e"]):

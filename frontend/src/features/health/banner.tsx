@@ -1,0 +1,97 @@
+/** What is wrong with the service, above every page, for as long as it is wrong. */
+import { useEffect, useState } from "react";
+import { Link } from "react-router";
+
+import { STATES, partName } from "@/features/health/states";
+import { useHealth } from "@/lib/service/health";
+import type { Health } from "@/lib/service/health";
+
+export function Banner() {
+  const { data } = useHealth();
+  const wrong = data && data.state !== "ok" ? data : undefined;
+  const serious = wrong?.state === "down" || wrong?.state === "unreachable";
+  return (
+    <>
+      <div role="status">
+        {wrong && (
+          <div className={`text-sm ${serious ? "bg-danger-soft text-danger" : "bg-warn-soft text-warn"}`}>
+            <Words health={wrong} />
+          </div>
+        )}
+      </div>
+      <Recovery wrong={wrong !== undefined} />
+    </>
+  );
+}
+
+function Words({ health }: { health: Health }) {
+  const Icon = STATES[health.state].icon;
+  return (
+    <div className="mx-auto flex max-w-3xl items-start gap-2.5 px-4 py-2.5 sm:px-6">
+      <Icon className="mt-0.5 size-4.5 shrink-0" aria-hidden="true" />
+      <p className="min-w-0 flex-1 leading-relaxed">
+        <strong className="font-semibold">{headline(health)}</strong>{" "}
+        <span className="text-ink">{detail(health)}</span>
+      </p>
+      {health.dependencies.length > 0 && (
+        <Link to="/status" className="shrink-0 font-medium underline underline-offset-2">
+          Details
+        </Link>
+      )}
+    </div>
+  );
+}
+
+/** Says that all is well again, once, to who cannot see that the banner is gone. */
+function Recovery({ wrong }: { wrong: boolean }) {
+  const [before, setBefore] = useState(wrong);
+  const [back, setBack] = useState(false);
+  if (before !== wrong) {
+    setBefore(wrong);
+    setBack(!wrong);
+  }
+  useEffect(() => {
+    if (!back) {
+      return undefined;
+    }
+    const timer = setTimeout(() => {
+      setBack(false);
+    }, 5_000);
+    return () => {
+      clearTimeout(timer);
+    };
+  }, [back]);
+  return (
+    <p role="status" className="sr-only">
+      {back && "Everything works again."}
+    </p>
+  );
+}
+
+function headline({ state }: Health): string {
+  switch (state) {
+    case "unreachable":
+      return "The backend cannot be reached.";
+    case "down":
+      return "The service cannot answer.";
+    case "restoring":
+      return "A restore is under way.";
+    case "degraded":
+      return "Something is missing.";
+    case "ok":
+      return "";
+  }
+}
+
+function detail({ state, dependencies }: Health): string {
+  if (state === "unreachable") {
+    return "What you see may be old. This page goes on trying by itself.";
+  }
+  const reasons = dependencies
+    .filter((part) => part.state !== "ok")
+    .map((part) => `${partName(part.name)[0]}: ${part.reason || part.state}`)
+    .join(" ");
+  return state === "restoring"
+    ? `You can ask and read; nothing can be added or deleted until it is done. ${reasons}`
+    : reasons;
+}

@@ -1,0 +1,60 @@
+/** Every failure as the backend words it: what failed, and what to do. */
+
+export interface Problem {
+  readonly what: string;
+  readonly hint: string;
+}
+
+/** A call that failed. `status` is 0 when there was no answer at all. */
+export class ProblemError extends Error {
+  readonly problem: Problem;
+  readonly status: number;
+
+  constructor(problem: Problem, status: number) {
+    super(problem.what);
+    this.name = "ProblemError";
+    this.problem = problem;
+    this.status = status;
+  }
+}
+
+const UNREACHABLE: Problem = {
+  what: "The backend cannot be reached.",
+  hint: "This page goes on trying; `synapse doctor` says what is wrong.",
+};
+
+/** What to show for anything that was thrown. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof ProblemError) {
+    return error.problem;
+  }
+  if (error instanceof TypeError) {
+    // What fetch throws when no answer came.
+    return UNREACHABLE;
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  return { what: `Something failed that should not: ${reason}`, hint: "Reload the page." };
+}
+
+/** The error of an answer that is not good: the backend's own words, or what a proxy in front of it means. */
+export function problemError(status: number, body: unknown): ProblemError {
+  const given = stated(body);
+  if (given) {
+    return new ProblemError(given, status);
+  }
+  if (status >= 500) {
+    return new ProblemError(UNREACHABLE, 0);
+  }
+  return new ProblemError({ what: `The backend answered ${status}.`, hint: "Reload the page." }, status);
+}
+
+function stated(body: unknown): Problem | undefined {
+  if (typeof body !== "object" || body === null || !("error" in body)) {
+    return undefined;
+  }
+  const { error } = body;
+  if (typeof error !== "object" || error === null || !("what" in error) || !("hint" in error)) {
+    return undefined;
+  }
+  return { what: String(error.what), hint: String(error.hint) };
+}
