@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -63,6 +64,20 @@ class Deployment:
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + (done.stderr if code else "")
 
+    def synapse(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run `synapse` on the host, in the folder of the installation."""
+        path = f"{Path(compose_command()[0]).parent}:{os.environ['PATH']}"
+        return subprocess.run(
+            [Path(sys.executable).parent / "synapse", *arguments],
+            cwd=self.folder,
+            env={**self.engine.environ, "PATH": path, "COMPOSE_FILE": ":".join(self.files)},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_UP_S,
+            check=False,
+        )
+
     def up(self, *services: str) -> float:
         """Start services and return how many seconds it took until they were healthy."""
         began = time.perf_counter()
@@ -120,6 +135,7 @@ def laid_out(engine: Engine, folder: Path, files: Sequence[str], *more: str) -> 
         (folder / name).mkdir()
         os.chown(folder / name, _OWNER, _OWNER)
     lines = [*(f"{name}={port}" for name, port in ports.items()), *more]
+    lines += ["SYNAPSE_STACK=compose"]
     lines += ["REDIS_PASSWORD_FILE=./secrets/redis_password", "API_TOKEN_FILE=./secrets/api_token"]
     (folder / ".env").write_text("\n".join([*lines, ""]))
     return Deployment(engine, folder, tuple(files), ports)

@@ -1,24 +1,27 @@
 """The product's images, built once for all tests of the stack."""
 
-from pathlib import Path
-
 from tests.stack.compose import PROJECT
 from tests.stack.engine import Engine
 
 EPOCH = "1760000000"
-IMAGES = {"synapse-backend": "backend", "synapse-ops": "ops"}
+IMAGES = {
+    "synapse-backend": ("app/Dockerfile", "--target=backend", "."),
+    "synapse-ops": ("app/Dockerfile", "--target=ops", "."),
+    "synapse-frontend": ("frontend/Dockerfile", "frontend"),
+    "synapse-frontend-dev": ("frontend/Dockerfile.dev", "frontend"),
+}
+"""Each with its Dockerfile, options, and the folder that it is built from."""
 
 
 def build_images(engine: Engine) -> None:
     """Build every image from its Dockerfile, as compose would."""
-    for name, target in IMAGES.items():
-        build(engine, name, "app/Dockerfile", target)
+    for name in IMAGES:
+        build(engine, name)
 
 
-def build(
-    engine: Engine, name: str, dockerfile: str, target: str, *more: str, context: Path = PROJECT
-) -> None:
+def build(engine: Engine, name: str, *more: str, tag: str | None = None) -> None:
     """Build one image; `more` are further arguments of `docker build`."""
-    arguments: list[str | Path] = ["--file", context / dockerfile, "--target", target, "--tag", name]
-    arguments += ["--build-arg", f"SOURCE_DATE_EPOCH={EPOCH}", *more]
-    engine.docker("build", "--quiet", *arguments, context, timeout=1200)
+    dockerfile, *options, context = IMAGES[name]
+    arguments = ["--file", str(PROJECT / dockerfile), *options, "--tag", tag or name]
+    arguments += ["--build-arg", f"SOURCE_DATE_EPOCH={EPOCH}", *more, str(PROJECT / context)]
+    engine.docker("build", "--quiet", *arguments, timeout=1200)

@@ -83,15 +83,16 @@ def test_a_point_of_a_newer_server(stack: Deployment, tmp_path: Path) -> None:
         pytest.skip("no newer server on this machine")
     stack.ops("backup")
     before = held(stack)
-    with live_server(PROGRAMS["valkey"], tmp_path / "newer") as server:
+    with live_server(PROGRAMS["valkey"], tmp_path / "server") as server:
         with server.client() as client:
             client.hset("hash", mapping={"stays": "1", "ends": "2"})
             call(client, "HPEXPIRE", "hash", 10**9, "FIELDS", 1, "ends")
+        (tmp_path / "newer").mkdir()
         work = work_on(tmp_path / "newer", server)
         take_backup(work, redis=redis_capture(work, None), faiss=None)
-        shutil.copytree(tmp_path / "newer" / "repository", stack.folder / "newer")
-    subprocess.run(["chown", "-R", "1000:1000", stack.folder / "newer"], check=True)
-    said = stack.ops("restore", "latest", "--yes", code=3, more={"BACKUPS_DIR": "./newer"})
+    subprocess.run(["chown", "-R", "1000:1000", tmp_path / "newer"], check=True)
+    newer = {"BACKUPS_DIR": f"{tmp_path}/newer/repository"}
+    said = stack.ops("restore", "latest", "--yes", code=3, more=newer)
     assert "hand it to redis" in said
     assert held(stack) == before
 

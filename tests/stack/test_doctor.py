@@ -1,0 +1,171 @@
+"""`synapse doctor` on the host against the stack in containers: red where something is broken."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.disks import fill_up, small_disk
+from tests.servers import answering
+from tests.stack.deployment import QUICK, Deployment, deployed, wait_until
+from tests.stack.engine import Engine
+
+
+@pytest.fixture(scope="module")
+def stack(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Run production with a proven backup, its data on a small disk of its own."""
+    folder = tmp_path_factory.mktemp("doctor")
+    with (
+        small_disk(folder / "disk", "size=200m,mode=777") as disk,
+        deployed(docker, folder / "stack", QUICK, f"DATA_DIR={disk}") as made,
+    ):
+        made.up()
+        done = made.synapse("backup")
+        assert done.returncode == 0, done.stderr
+        yield made
+
+
+def findings(made: Deployment) -> dict[str, dict[str, Any]]:
+    """Run the checklist; return its lines by name."""
+    done = made.synapse("doctor", "--json")
+    lines = {one["name"]: one for one in json.loads(done.stdout)["findings"]}
+    assert done.returncode == (1 if any(one["state"] == "red" for one in lines.values()) else 0)
+    return lines
+
+
+def red(made: Deployment) -> dict[str, str]:
+    """Return the reasons of the red lines."""
+    return {name: one["reason"] for name, one in findings(made).items() if one["state"] == "red"}
+
+
+def test_all_is_well(stack: Deployment) -> None:
+    """Every part has a line, and none is red; what cannot be green here says why."""
+    lines = findings(stack)
+    green = {name for name, one in lines.items() if one["state"] == "green"}
+    wanted = {"containers", "redis", "backend", "api", "docs", "page", "data folder", "indexes", "repository"}
+    wanted = {"container redis", "container backend", "container frontend"} | wanted - {"containers"}
+    wanted |= {"limits synapse_redis", "limits synapse_backend", "limits synapse_frontend"}
+    assert wanted <= green, {name: lines.get(name) for name in wanted - green}
+    assert {one["state"] for one in lines.values()} <= {"green", "amber", "skipped"}, lines
+    assert lines["hot reload"]["state"] == "skipped"
+
+
+def test_redis_is_down(stack: Deployment) -> None:
+    """The container, Redis itself and the backend's own word of it."""
+    stack.compose("stop", "--timeout", "3", "redis")
+    try:
+        wait_until(lambda: "backend: redis" in red(stack), "the backend has noticed")
+        found = red(stack)
+        assert "exited" in found["container redis"]
+        assert "cannot be reached" in found["redis"]
+    finally:
+        stack.compose("start", "redis")
+        wait_until(lambda: not red(stack), "all is well again")
+
+
+def test_the_password_is_wrong(stack: Deployment) -> None:
+    """The settings here hold another password than Redis."""
+    kept = stack.password
+    (stack.folder / "secrets" / "redis_password").write_text("another-password-than-that")
+    try:
+        assert "refused the password" in red(stack)["redis"]
+    finally:
+        (stack.folder / "secrets" / "redis_password").write_text(kept)
+
+
+def test_the_index_folder_is_unreadable(stack: Deployment) -> None:
+    """The backend says which dependency is down and why."""
+    data = Path(stack.rendered()["services"]["backend"]["volumes"][0]["source"])
+    with put_away(data / "faiss_indexes"):
+        wait_until(lambda: {"backend: index", "indexes"} & set(red(stack)), "it is noticed")
+    stack.compose("restart", "--timeout", "5", "backend")
+    wait_until(lambda: not red(stack), "all is well again")
+
+
+@contextmanager
+def put_away(folder: Path) -> Iterator[None]:
+    """Let nobody but root read a folder, nor find what was in it, while the block runs."""
+    owner = folder.stat()
+    beside = folder.with_name("put-away")
+    folder.rename(beside)
+    folder.mkdir(mode=0o700)
+    try:
+        yield
+    finally:
+        folder.rmdir()
+        beside.rename(folder)
+        os.chown(folder, owner.st_uid, owner.st_gid)
+
+
+def test_a_model_server_is_missing(stack: Deployment) -> None:
+    """It is asked for from the container, where its address means the host."""
+    with (stack.folder / ".env").open("a") as settings:
+        settings.write("MODEL_Q2_FAST_1_URL=http://host.docker.internal:9\n")
+    try:
+        assert "host.docker.internal:9 cannot be reached" in red(stack)["model MODEL_Q2_FAST_1_URL"]
+    finally:
+        kept = (stack.folder / ".env").read_text().replace("MODEL_Q2_FAST_1_URL", "#MODEL")
+        (stack.folder / ".env").write_text(kept)
+
+
+def test_a_memory_limit_is_removed(stack: Deployment) -> None:
+    """A container that may take all memory is red."""
+    changed = stack.folder / "tests" / "stack" / "quick.yml"
+    kept = changed.read_text()
+    override = "    deploy: {resources: {limits: {memory: 0}}}\n"
+    changed.write_text(kept.replace("    ports: [", f"{override}    ports: ["))
+    try:
+        stack.up()
+        assert "no limit of memory" in red(stack)["limits synapse_backend"]
+    finally:
+        changed.write_text(kept)
+        stack.up()
+    wait_until(lambda: not red(stack), "all is well again")
+
+
+def test_a_port_is_taken(stack: Deployment) -> None:
+    """The container that could not be started says whose port it wanted."""
+    stack.compose("rm", "--force", "--stop", "frontend")
+    with answering(b"") as port:
+        kept = (stack.folder / ".env").read_text()
+        taken = kept.replace(f"SYNAPSE_PORT={stack.ports['SYNAPSE_PORT']}", f"SYNAPSE_PORT={port}")
+        (stack.folder / ".env").write_text(taken)
+        assert stack.compose("up", "--detach", "--no-build", "frontend", check=False).returncode
+        found = red(stack)
+        (stack.folder / ".env").write_text(kept)
+    assert "already" in found["container frontend"]
+    assert str(port) in found["container frontend"]
+    stack.compose("rm", "--force", "--stop", "frontend")
+    stack.up()
+    wait_until(lambda: not red(stack), "all is well again")
+
+
+def test_the_data_disk_is_full(stack: Deployment) -> None:
+    """Writes would be lost: red at once."""
+    data = Path(stack.rendered()["services"]["backend"]["volumes"][0]["source"])
+    stuffing = fill_up(data)
+    try:
+        assert "full" in red(stack)["data folder"]
+    finally:
+        stuffing.unlink()
+    wait_until(lambda: not red(stack), "all is well again")
+
+
+def test_backup_and_restore_from_the_host(stack: Deployment) -> None:
+    """The commands on the host are run in the ops container; their codes and their data come through."""
+    done = stack.synapse("backup", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["proof"]["good"]
+    assert stack.synapse("restore", "nothing-like-it", "--yes").returncode == 3
+    done = stack.synapse("restore", "latest", "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["done"]
+    shutil.rmtree(stack.folder / "files", ignore_errors=True)
+    done = stack.synapse("restore", "latest", "--into", "files")
+    assert done.returncode == 0, done.stderr
+    assert (stack.folder / "files" / "redis" / "appendonlydir").is_dir()
