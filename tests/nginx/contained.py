@@ -17,17 +17,20 @@ from tests.nginx.answers import ask
 from tests.nginx.echo import Echo
 from tests.nginx.front import CONFIGURATION
 from tests.nginx.names import name_server
-from tests.nginx.programs import PROGRAMS
 
 USER = 101
 PAGE = "/usr/share/nginx/html"
 
 
-def main(page: Path, health_check: str) -> None:
-    """Print one JSON object; `health_check` is the command of the image."""
+def main(page: Path, command: list[str], health_check: str) -> None:
+    """Print one JSON object; `command` and `health_check` are those of the image."""
     _furnish(page)
     echo = Echo()
-    with name_server("127.0.0.11", 53), serving(echo.app(), "127.0.0.1", 8000), ended(_start()) as process:
+    with (
+        name_server("127.0.0.11", 53),
+        serving(echo.app(), "127.0.0.1", 8000),
+        ended(_start(command)) as process,
+    ):
         wait_until(lambda: _exit_code(health_check) == 0 or process.poll() is not None, "it is healthy")
         told = {
             "page": ask(8080, "/").body.decode(),
@@ -57,20 +60,20 @@ def _furnish(page: Path) -> None:
         subprocess.run(shlex.split(command), check=True)
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _start(command: list[str]) -> subprocess.Popen[bytes]:
     # An engine gives the user its own standard streams; a pipe of root's could not be opened again.
     out = Path("/tmp/stdout")
     out.touch()
     os.chown(out, USER, USER)
     with out.open("ab") as stream:
         return subprocess.Popen(
-            [PROGRAMS["installed"], "-g", "daemon off;"],
+            command,
             stdout=stream,
             stderr=stream,
             user=USER,
             group=USER,
             extra_groups=[],
-            env={},
+            env={"PATH": "/usr/sbin:/usr/bin"},
         )
 
 
@@ -79,4 +82,4 @@ def _exit_code(command: str) -> int:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3])

@@ -4,11 +4,13 @@ import http.client
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
+from tests.app.processes import wait_until
 from tests.nginx.echo import Echo
 from tests.nginx.front import Front, front
 
+_MANY = 400
 _PATIENCE_S = 10.0
 """Less than the backend's, which ends a stream by itself at last."""
 
@@ -91,3 +93,19 @@ def test_an_answer_before_the_end_of_the_body_comes_through(web: Front) -> None:
     """The backend refuses without reading; had it closed at once, its answer would often be lost."""
     for _ in range(20):
         assert web.ask("/api/status/401", "POST", b"x" * 900_000).status == 401
+
+
+def test_hundreds_of_questions_may_be_open_at_once(web: Front, backend: Echo) -> None:
+    """None is refused while the others wait, and each gets its answer."""
+    backend.go_on.clear()
+    before = backend.asked
+    with ExitStack() as opened:
+        askers = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", web.port), timeout=30))
+            for _ in range(_MANY)
+        ]
+        for asker in askers:
+            asker.sendall(b"GET /api/silent HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        wait_until(lambda: backend.asked >= before + _MANY, "all have reached the backend")
+        backend.go_on.set()
+        assert {asker.recv(15) for asker in askers} == {b"HTTP/1.1 200 OK"}
