@@ -3,9 +3,11 @@
 Is run as a process of its own, with its own mounts and network; all but /tmp becomes read-only.
 """
 
+import fcntl
 import json
 import os
-import shlex
+import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -47,17 +49,34 @@ def main(page: Path, command: list[str], health_check: str) -> None:
 
 
 def _furnish(page: Path) -> None:
-    for command in (
-        "ip link set lo up",
-        "mount --make-rprivate /",
-        f"mount --bind {CONFIGURATION} /etc/nginx",
-        f"mount --bind {shlex.quote(str(page))} {PAGE}",
-        "mount -t tmpfs tmpfs /tmp",
-        "mount -o remount,bind,ro /etc/nginx",
-        f"mount -o remount,bind,ro {PAGE}",
-        "mount -o remount,bind,ro /",
-    ):
-        subprocess.run(shlex.split(command), check=True)
+    _raise_loopback()
+    _run("mount", "--make-rprivate", "/")
+    _run("mount", "--bind", str(CONFIGURATION), "/etc/nginx")
+    _run("mount", "--bind", str(page), PAGE)
+    _empty_tmp()
+    for place in ("/etc/nginx", PAGE, "/"):
+        _run("mount", "-o", "remount,bind,ro", place)
+
+
+def _empty_tmp() -> None:
+    checkout = CONFIGURATION.parents[1]
+    inside = checkout.is_relative_to("/tmp")
+    if inside:
+        _run("mount", "--bind", str(checkout), "/mnt")
+    _run("mount", "-t", "tmpfs", "tmpfs", "/tmp")
+    if inside:
+        checkout.mkdir(parents=True)
+        _run("mount", "--bind", "/mnt", str(checkout))
+
+
+def _raise_loopback() -> None:
+    """Set IFF_UP (netdevice(7)); a new network has it down."""
+    with socket.socket() as any_socket:
+        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 1))
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True)
 
 
 def _start(command: list[str]) -> subprocess.Popen[bytes]:
