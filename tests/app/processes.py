@@ -54,8 +54,8 @@ def synapse(
     redis_port: int,
     *,
     workers: int = 1,
-    environ: Mapping[str, str] | None = None,
     port: int | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Run the service on `folder`; it answers when this gives it."""
     port = port or free_port()

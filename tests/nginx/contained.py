@@ -3,9 +3,11 @@
 Is run as a process of its own, with its own mounts and network; all but /tmp becomes read-only.
 """
 
+import fcntl
 import json
 import os
-import shlex
+import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -17,17 +19,20 @@ from tests.nginx.answers import ask
 from tests.nginx.echo import Echo
 from tests.nginx.front import CONFIGURATION
 from tests.nginx.names import name_server
-from tests.nginx.programs import PROGRAMS
 
 USER = 101
 PAGE = "/usr/share/nginx/html"
 
 
-def main(page: Path, health_check: str) -> None:
-    """Print one JSON object; `health_check` is the command of the image."""
+def main(page: Path, command: list[str], health_check: str) -> None:
+    """Print one JSON object; `command` and `health_check` are those of the image."""
     _furnish(page)
     echo = Echo()
-    with name_server("127.0.0.11", 53), serving(echo.app(), "127.0.0.1", 8000), ended(_start()) as process:
+    with (
+        name_server("127.0.0.11", 53),
+        serving(echo.app(), "127.0.0.1", 8000),
+        ended(_start(command)) as process,
+    ):
         wait_until(lambda: _exit_code(health_check) == 0 or process.poll() is not None, "it is healthy")
         told = {
             "page": ask(8080, "/").body.decode(),
@@ -44,33 +49,50 @@ def main(page: Path, health_check: str) -> None:
 
 
 def _furnish(page: Path) -> None:
-    for command in (
-        "ip link set lo up",
-        "mount --make-rprivate /",
-        f"mount --bind {CONFIGURATION} /etc/nginx",
-        f"mount --bind {shlex.quote(str(page))} {PAGE}",
-        "mount -t tmpfs tmpfs /tmp",
-        "mount -o remount,bind,ro /etc/nginx",
-        f"mount -o remount,bind,ro {PAGE}",
-        "mount -o remount,bind,ro /",
-    ):
-        subprocess.run(shlex.split(command), check=True)
+    _raise_loopback()
+    _run("mount", "--make-rprivate", "/")
+    _run("mount", "--bind", str(CONFIGURATION), "/etc/nginx")
+    _run("mount", "--bind", str(page), PAGE)
+    _empty_tmp()
+    for place in ("/etc/nginx", PAGE, "/"):
+        _run("mount", "-o", "remount,bind,ro", place)
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _empty_tmp() -> None:
+    checkout = CONFIGURATION.parents[1]
+    inside = checkout.is_relative_to("/tmp")
+    if inside:
+        _run("mount", "--bind", str(checkout), "/mnt")
+    _run("mount", "-t", "tmpfs", "tmpfs", "/tmp")
+    if inside:
+        checkout.mkdir(parents=True)
+        _run("mount", "--bind", "/mnt", str(checkout))
+
+
+def _raise_loopback() -> None:
+    """Set IFF_UP (netdevice(7)); a new network has it down."""
+    with socket.socket() as any_socket:
+        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 1))
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True)
+
+
+def _start(command: list[str]) -> subprocess.Popen[bytes]:
     # An engine gives the user its own standard streams; a pipe of root's could not be opened again.
     out = Path("/tmp/stdout")
     out.touch()
     os.chown(out, USER, USER)
     with out.open("ab") as stream:
         return subprocess.Popen(
-            [PROGRAMS["installed"], "-g", "daemon off;"],
+            command,
             stdout=stream,
             stderr=stream,
             user=USER,
             group=USER,
             extra_groups=[],
-            env={},
+            env={"PATH": "/usr/sbin:/usr/bin"},
         )
 
 
@@ -79,4 +101,4 @@ def _exit_code(command: str) -> int:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3])

@@ -27,11 +27,15 @@ _DOUBLED = {
 
 @dataclass
 class Echo:
-    """The backend: `go_on` lets a stream end and a silent answer come, `arrived` tells of the first bytes."""
+    """The backend: `go_on` lets a stream end and a silent answer come.
+
+    `arrived` tells of a silent question or the first bytes of an upload, `asked` counts the silent ones.
+    """
 
     url: str = ""
     go_on: threading.Event = field(default_factory=threading.Event)
     arrived: threading.Event = field(default_factory=threading.Event)
+    asked: int = 0
 
     @property
     def port(self) -> int:
@@ -69,6 +73,7 @@ class Echo:
         return JSONResponse({"state": "ok"}, headers={"Cache-Control": "no-store"})
 
     async def _silent(self, request: Request) -> Response:
+        self.asked += 1
         self.arrived.set()
         await self._allowed()
         return JSONResponse({})

@@ -140,7 +140,15 @@ def _lay_writable(folder: Path) -> None:
 
 def _start(folder: Path) -> subprocess.Popen[bytes]:
     user = _NOBODY_SPECIAL if ROOT else None
-    command = [str(folder / "nginx"), "-c", str(folder / "conf" / "nginx.conf"), "-g", "daemon off;"]
+    command = [
+        str(folder / "nginx"),
+        "-c",
+        str(folder / "conf" / "nginx.conf"),
+        "-e",
+        "stderr",
+        "-g",
+        "daemon off;",
+    ]
     with (folder / "stdout").open("ab") as out, (folder / "stderr").open("ab") as errors:
         return subprocess.Popen(
             command,

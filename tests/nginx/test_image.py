@@ -26,8 +26,10 @@ def test_the_shipped_files_serve_as_they_are(tmp_path: Path) -> None:
         pytest.skip("needs an installed nginx, which looks for its configuration in /etc/nginx")
     lay_page(tmp_path)
     tmp_path.chmod(0o755)
-    (check,) = re.findall(r"^    CMD (.*8080/)$", PRODUCTION.read_text(), re.MULTILINE)
-    command = [*alone, sys.executable, "-m", "tests.nginx.contained", str(tmp_path), check]
+    text = PRODUCTION.read_text()
+    (start,) = re.findall(r"^CMD (.*)$", text, re.MULTILINE)
+    (check,) = re.findall(r"^    CMD (.*8080/)$", text, re.MULTILINE)
+    command = [*alone, sys.executable, "-m", "tests.nginx.contained", str(tmp_path), start, check]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
