@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock"
 
-.PHONY: demo test check format lock soak bench clean
+.PHONY: demo test check format lock soak bench secrets clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/synapse demo
 
 test: check
-	$(BIN)/pytest -n 2 -m "not soak and not bench"
+	$(BIN)/pytest -n 2 -m "not soak and not bench" --ignore=tests/stack
+	$(BIN)/pytest -n 0 -m "not soak and not bench" --timeout=900 --durations=5 tests/stack
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -32,6 +33,12 @@ lock: $(VENV)/.dev
 	$(BIN)/pip install -q uv
 	$(UV_COMPILE) --extra build -o requirements.lock
 	$(UV_COMPILE) --extra build --extra dev --extra pipelines -c requirements.lock -o requirements-dev.lock
+
+secrets:
+	@mkdir -p -m 700 secrets
+	@for name in redis_password api_token; do \
+	  test -s secrets/$$name || (umask 022 && openssl rand -hex 24 > secrets/$$name && echo "Made secrets/$$name."); \
+	done
 
 clean:
 	rm -rf $(VENV) .demo build test-reports
