@@ -40,6 +40,7 @@ class WritePause:
 
     def __init__(self, address: RedisAddress) -> None:
         self.run_id = ""
+        self._changes = 0
         self._address = address
         self._client = one_connection(address)
         self._leave = threading.Event()
@@ -51,6 +52,7 @@ class WritePause:
         with talking_to(self._address):
             self.run_id = run_id(self._client)
             self._pause()
+            self._changes = changes_of(call(self._client, "INFO", "persistence"))
         self._thread.start()
         return self
 
@@ -69,6 +71,18 @@ class WritePause:
             raise UnreachableError(
                 f"The write pause of {named(self._address)} was lost ({reason}).", _AGAIN
             ) from self._failure
+
+    def check_quiet(self, changed: int) -> None:
+        """Raise UnreachableError when the server was changed since it was paused: somebody let writes in.
+
+        A snapshot that ends meanwhile resets the server's counter: fewer changes than before prove nothing.
+        """
+        if changed > self._changes:
+            raise UnreachableError(
+                f"{named(self._address)} took writes while it was paused: somebody ended the pause"
+                " (CLIENT UNPAUSE), or its clock was moved.",
+                "See whether another restore into it is running, then run this one again.",
+            )
 
     def joined(self) -> redis.Redis:
         """Return a client of one connection to the very server process that is paused."""
@@ -90,6 +104,12 @@ class WritePause:
             except (RedisError, OSError) as error:
                 self._failure = error
                 return
+
+
+def changes_of(persistence: bytes) -> int:
+    """Read in `INFO persistence` how often a server changed its data since it last saved an RDB file."""
+    field = b"rdb_changes_since_last_save:"
+    return int(persistence[persistence.index(field) + len(field) :].split(None, 1)[0])
 
 
 def run_id(client: redis.Redis) -> str:

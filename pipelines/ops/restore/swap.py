@@ -12,11 +12,11 @@ from redis.exceptions import RedisError
 
 from app.stores.memory.address import RedisAddress
 from pipelines.ops.errors import OpsError, RefusedError, UnreachableError
-from pipelines.ops.redis.connection import call, named, talking_to
+from pipelines.ops.redis.connection import call, encode, named, raw, talking_to
 from pipelines.ops.redis.digest import MARKER_PREFIX
 from pipelines.ops.redis.scratch import ScratchServer
 from pipelines.ops.restore.journal import RedisSwap
-from pipelines.ops.restore.pause import WritePause
+from pipelines.ops.restore.pause import WritePause, changes_of
 
 _POLL_S = 0.02
 _LINK_LIMIT_S = 20.0
@@ -72,9 +72,26 @@ def replicate(address: RedisAddress, master: ScratchServer, journal: RedisSwap, 
             if name in journal.configuration:
                 call(client, "CONFIG", "SET", name, value)
         pause.check()
-        call(client, "REPLICAOF", master.address.host, master.address.port)
+        _follow(client, master, pause)
         _wait_for_link(client, address, master, journal.marker, pause)
         keep(client, pause)
+
+
+def _follow(client: redis.Redis, master: ScratchServer, pause: WritePause) -> None:
+    """Give a paused target its master, unless it took writes since it was paused: no copy has those.
+
+    The server counts in the same breath in which it becomes a replica, before it can load: both commands go
+    out in one piece, and nothing comes in between.
+    """
+    pause.check_quiet(changes_of(call(client, "INFO", "persistence")))
+    follow = encode([b"REPLICAOF", master.address.host.encode(), b"%d" % master.address.port])
+    with raw(client) as exchange:
+        _, counted = exchange([follow + encode([b"INFO", b"persistence"])], 2)
+    try:
+        pause.check_quiet(changes_of(counted))
+    except UnreachableError:
+        call(client, "REPLICAOF", "NO", "ONE")
+        raise
 
 
 def free(client: redis.Redis, address: RedisAddress, journal: RedisSwap) -> bool:

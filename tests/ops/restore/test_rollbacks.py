@@ -4,7 +4,10 @@ import os
 import secrets
 import signal
 import threading
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -14,6 +17,7 @@ import redis
 from app.stores.index.layout import restore_marker
 from pipelines.ops.errors import OpsError, UnreachableError
 from pipelines.ops.redis.digest import differences
+from pipelines.ops.reporting import Advance, SilentReporter, Stopwatch
 from pipelines.ops.restore.flow import restore
 from tests.app.processes import wait_until
 from tests.ops.restore.apart import namespaces_allowed, stack_apart
@@ -90,6 +94,43 @@ def test_the_scratch_server_is_killed_during_the_transfer(tmp_path: Path, family
         assert not restore_marker(work.data_dir).exists()
         with one.client() as client:
             assert client.set("writable", 1)
+        assert restore(work, point)
+
+
+class Unpauser(SilentReporter):
+    """Another operator, who ends the pause of a restore while it stores what is there, and writes."""
+
+    def __init__(self, one: Stack) -> None:
+        self._one = one
+
+    @contextmanager
+    def step(self, title: str, *, total: int | None = None, unit: str = "bytes") -> Iterator[Advance]:
+        """Let a write in when the safety point is about to appear."""
+        if title == "Publish the restore point":
+            with self._one.client() as client, client.pipeline(transaction=False) as both:
+                both.execute_command("CLIENT UNPAUSE")
+                both.set("meanwhile", 1)
+                assert both.execute() == [b"OK", True]
+        with super().step(title, total=total, unit=unit) as advance:
+            yield advance
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_write_that_was_let_into_the_pause(tmp_path: Path, family: str) -> None:
+    """It is in no safety point, so the data that holds it is kept."""
+    with stack(tmp_path, family) as one:
+        work = one.work()
+        with one.client() as client:
+            client.set("old", 1)
+        point = one.backup(work)
+        before = one.state()
+        meddled = replace(work, watch=Stopwatch(Unpauser(one), time.perf_counter))
+        with pytest.raises(UnreachableError, match=r"took writes while it was paused.* The old data is back"):
+            restore(meddled, point)
+        with one.client() as client:
+            assert client.get("meanwhile") == b"1"
+        assert one.state() == before
+        assert not restore_marker(work.data_dir).exists()
         assert restore(work, point)
 
 
