@@ -13,6 +13,7 @@ from pipelines.ops.model import FileEntry, Proof, RedisSource, RestorePoint
 from pipelines.ops.proof.proving import prove
 from pipelines.ops.reporting import Timing
 from pipelines.ops.repository import Figures, PointRef
+from pipelines.ops.restore.locking import capturing
 
 Label = Literal["backup", "safety", "import"]
 
@@ -60,8 +61,9 @@ def take_backup(
     """
     started = work.now()
     with work.spool("backup") as spool:
-        cut = redis(spool / "redis") if redis else None
-        documents = faiss(spool / "faiss") if faiss else None
+        with capturing(work.data_dir):
+            cut = redis(spool / "redis") if redis else None
+            documents = faiss(spool / "faiss") if faiss else None
         if cut is None and documents is None:
             raise NothingError(
                 "There is nothing to back up: no Redis was asked for and there are no documents.",

@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from pipelines.ops.errors import OpsError, RefusedError
@@ -11,6 +11,8 @@ from pipelines.ops.errors import OpsError, RefusedError
 _RESTORE = ".restore.lock"
 _STACK = ".stack.lock"
 """Held by `synapse up` while the stack is up."""
+_CAPTURE = ".capture.lock"
+"""Shared by backups while they copy, held alone by a restore while it swaps."""
 
 
 @contextmanager
@@ -24,6 +26,39 @@ def one_restore(data_dir: Path) -> Iterator[None]:
         _RESTORE,
         f"Another restore into {data_dir} is running.",
         "Wait until it has ended, then look at its result.",
+    ):
+        yield
+
+
+@contextmanager
+def capturing(data_dir: Path) -> Iterator[None]:
+    """Hold both stores as one moment: no restore swaps them meanwhile. Several may capture at once.
+
+    Raises RefusedError while a restore swaps. A folder that this user may not write, or that is not there,
+    is none that a restore of this user could change.
+    """
+    with ExitStack() as held:
+        with suppress(OSError):
+            handle = os.open(data_dir / _CAPTURE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            held.callback(os.close, handle)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RefusedError(
+                    f"A restore into {data_dir} is replacing its data.",
+                    "Run the backup again when it has ended.",
+                ) from error
+        yield
+
+
+@contextmanager
+def no_capture(data_dir: Path) -> Iterator[None]:
+    """Keep backups from copying one store before and the other after a swap. Raises RefusedError."""
+    with _held(
+        data_dir,
+        _CAPTURE,
+        f"A backup of {data_dir} is being taken, and would be half of before and half of after the restore.",
+        "Wait until it has ended, then restore again.",
     ):
         yield
 

@@ -18,6 +18,7 @@ from pipelines.ops.restore import redis_running
 from pipelines.ops.restore.backend import check_backend
 from pipelines.ops.restore.documents import StagedDocuments, planned, stage
 from pipelines.ops.restore.journal import Journal, Preparation
+from pipelines.ops.restore.locking import no_capture
 from pipelines.ops.restore.pause import WritePause
 from pipelines.ops.restore.recover import end, sweep
 from pipelines.ops.restore.redis_running import ReadyRedis, Safety
@@ -69,6 +70,7 @@ def restore_running(
             restore=restore, point=ref.id, swap=redis.journal if redis else None, epochs=switches
         )
         both = _Swap(work, spool, journal, redis, documents)
+        ready.enter_context(no_capture(work.data_dir))
         if safety:
             _begin_safety(both, ready)
         _swap(both, safety=safety)
