@@ -18,7 +18,7 @@ from pipelines.ops.redis.facts import server_version
 from pipelines.ops.redis.reach import own_address
 from pipelines.ops.redis.scratch import ScratchServer
 from pipelines.ops.restore import journal as journals
-from pipelines.ops.restore import memory, swap
+from pipelines.ops.restore import memory, rights, swap
 from pipelines.ops.restore.journal import Journal, RedisSwap
 from pipelines.ops.restore.memory import objections as memory_objections
 from pipelines.ops.restore.pause import WritePause
@@ -45,11 +45,12 @@ class Safety:
 
 
 def look_at(address: RedisAddress, source: RedisSource) -> Target:
-    """Inspect the running target. Raises RefusedError with the first objection."""
+    """Inspect the running target. Raises RefusedError with an objection, UnreachableError for a right."""
     with talking_to(address), connect(address) as client:
         target = inspect(client)
-    for what, hint in objections(target, source):
-        raise RefusedError(what, hint)
+        for what, hint in objections(target, source):
+            raise RefusedError(what, hint)
+        rights.check(client)
     return target
 
 

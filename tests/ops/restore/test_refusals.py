@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from app.stores.index.layout import restore_marker
 from pipelines.ops.context import Context
 from pipelines.ops.errors import DamagedError, NothingError, OpsError, RefusedError, UnreachableError
 from pipelines.ops.model import RedisDigest
@@ -312,3 +313,41 @@ def test_which_addresses_are_of_this_machine(one: Stack, host: str, *, here: boo
     own = own_address(work.settings.redis)
     asked = one.work(REDIS_HOST=own if host == "own" else host)
     assert on_this_machine(asked.settings.redis) == here
+
+
+@pytest.mark.parametrize("right", ["client|pause", "config|set", "replicaof", "function|delete"])
+def test_a_user_without_a_right(one: Stack, right: str) -> None:
+    """It is noticed before the pause: a restore that lacks a right in the middle cannot be ended."""
+    point = one.backup(one.work())
+    later(one)
+    with one.client() as client:
+        client.execute_command("ACL", "SETUSER", "few", "on", ">word", "~*", "&*", "+@all", f"-{right}")
+    work = one.work(REDIS_USERNAME="few", REDIS_PASSWORD="word")
+    with (
+        untouched(one, one.work()),
+        pytest.raises(UnreachableError, match="does not let this user") as caught,
+    ):
+        restore(work, point)
+    assert right in caught.value.what
+    assert "Redis user" in caught.value.hint
+    assert not restore_marker(work.data_dir).exists()
+
+
+def test_a_target_that_takes_no_writes(one: Stack) -> None:
+    """The mark of the restore could not be taken out of the new data."""
+    point = one.backup(one.work())
+    with one.client() as client:
+        client.config_set("min-replicas-to-write", 1)
+    with untouched(one, one.work()), pytest.raises(RefusedError, match=r"takes no writes.*NOREPLICAS"):
+        restore(one.work(), point)
+
+
+def test_a_target_without_a_command(tmp_path: Path) -> None:
+    """A renamed command is named before anything is touched."""
+    with stack(tmp_path / "stack", "redis", 'rename-command REPLICAOF ""') as one:
+        with one.client() as client:
+            client.set("old", 1)
+        point = one.backup(one.work())
+        later(one)
+        with untouched(one, one.work()), pytest.raises(RefusedError, match="no command REPLICAOF"):
+            restore(one.work(), point)
