@@ -1,12 +1,10 @@
 """What a command shows: data on stdout, progress and errors on stderr, one exit code at the end."""
 
 import json
-import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from types import FrameType
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 
 import typer
 from rich.console import Console
@@ -24,6 +22,7 @@ from rich.progress import (
 )
 
 from app.domain import SynapseError
+from pipelines.ops.cli.signals import interruptible, write_nowhere
 from pipelines.ops.errors import ExitCode, OpsError
 from pipelines.ops.reporting import Advance, Reporter
 
@@ -31,8 +30,20 @@ _INTERRUPTED = 130
 _BYTES = "bytes"
 
 
+class Words(Console):
+    """The console of stderr; work goes on when nobody reads it any more."""
+
+    def on_broken_pipe(self) -> None:
+        """Say nothing from now on, instead of ending the program."""
+        self.quiet = True
+        write_nowhere(sys.stderr.fileno())
+
+
 class ConsoleReporter:
-    """Shows steps on stderr: a live line with rate and time left on a terminal, else one line at its end."""
+    """Shows steps on stderr: a live line with rate and time left on a terminal, else one line as each begins.
+
+    A word that cannot be written (the log's disk is full) must not end a restore half-way: it is dropped.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -41,17 +52,21 @@ class ConsoleReporter:
     def step(self, title: str, *, total: int | None = None, unit: str = _BYTES) -> Iterator[Advance]:
         """Show one step while it lasts."""
         if not self._console.is_terminal:
-            self._console.print(f"  {title} ...", highlight=False)
+            self._say(f"  {title} ...")
             yield lambda _amount: None
             return
         with Progress(*_columns(total, unit), console=self._console, transient=True) as progress:
             task = progress.add_task(title, total=total)
             yield lambda amount: progress.advance(task, amount)
-        self._console.print(f"  [green]✓[/] {title}", highlight=False)
+        self._say(f"  [green]✓[/] {title}")
 
     def note(self, text: str) -> None:
         """Show one line that stays."""
-        self._console.print(f"  {text}", highlight=False, markup=False)
+        self._say(f"  {_plain(text)}")
+
+    def _say(self, text: str) -> None:
+        with suppress(OSError):
+            self._console.print(text, highlight=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +77,26 @@ class Output:
     reporter: Reporter
     console: Console
     errors: Console
+    _document: dict[str, object] = field(default_factory=dict)
 
     def result(self, data: Mapping[str, object], text: str | None = None) -> None:
-        """Print the command's data: as JSON, or as text for people."""
+        """Print the command's data: as text for people, or as JSON when the command ends."""
         if self.json:
-            sys.stdout.write(json.dumps(data, indent=2, sort_keys=True, default=str) + "\n")
+            self._document.update(data)
         elif text is not None:
             self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def failed(self, what: str, hint: str) -> None:
+        """Say what failed; with `json` it also becomes part of the document."""
+        self._document["error"] = {"what": what, "hint": hint}
+        with suppress(OSError):
+            self.errors.print(f"[bold red]Error:[/] {_plain(what)}", highlight=False)
+            self.errors.print(f"[bold]Remedy:[/] {_plain(hint)}", highlight=False)
+
+    def close(self) -> None:
+        """Print the one JSON document."""
+        if self.json and self._document:
+            sys.stdout.write(json.dumps(self._document, indent=2, sort_keys=True, default=str) + "\n")
 
     def show(self, renderable: object) -> None:
         """Print a table or the like to people; nothing with `json`."""
@@ -79,30 +107,21 @@ class Output:
 @contextmanager
 def guarded(*, json: bool = False) -> Iterator[Output]:
     """Give a command its output, and turn what it raises into a sentence and the exit code of the table."""
-    errors = Console(stderr=True, soft_wrap=True)
+    errors = Words(stderr=True, soft_wrap=True)
     output = Output(json, ConsoleReporter(errors), Console(), errors)
-    previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        yield output
+        with interruptible():
+            yield output
     except SynapseError as error:
-        _say(output, error)
+        output.failed(error.what, error.hint)
         raise typer.Exit(error.code if isinstance(error, OpsError) else ExitCode.USAGE) from error
-    except KeyboardInterrupt:
-        errors.print("Interrupted.")
+    except (KeyboardInterrupt, typer.Abort):
+        output.failed(
+            "Interrupted.", "Run the command again; `synapse doctor` tells whether anything is left."
+        )
         raise typer.Exit(_INTERRUPTED) from None
     finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _say(output: Output, error: SynapseError) -> None:
-    if output.json:
-        sys.stdout.write(json.dumps({"error": {"what": error.what, "hint": error.hint}}) + "\n")
-    output.errors.print(f"[bold red]Error:[/] {_plain(error.what)}", highlight=False)
-    output.errors.print(f"[bold]Remedy:[/] {_plain(error.hint)}", highlight=False)
+        output.close()
 
 
 def _plain(text: str) -> str:

@@ -17,7 +17,7 @@ from pipelines.ops.localstack import LOGS, LocalStack
 from pipelines.ops.restore import journal as journals
 from pipelines.ops.settings import OpsSettings
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def up(

@@ -132,9 +132,10 @@ def _undo(both: _Swap, error: BaseException) -> None:
             f"{_told(error)} The restore could not be ended: {second.what}",
             f"{second.hint} The next `synapse` call ends it.",
         ) from error
+    state = "The old data is back." if ended == "undone" else "The new data had to stay."
     if isinstance(error, OpsError):
-        state = "The old data is back." if ended == "undone" else "The new data had to stay."
         raise type(error)(f"{error.what} {state}", error.hint) from error
+    both.work.watch.note(state)
 
 
 def _told(error: BaseException) -> str:
