@@ -66,7 +66,7 @@ def end(work: Context, journal: Journal, *, failed: bool = False, safety: Safety
             settle(work, journal.epochs, new=new)
         with talking_to(address), connect(address) as client:
             client.client_unpause()
-            swap.unmark(client)
+            swap.unmark_when_free(client)
     else:
         settle(work, journal.epochs, new=new)
     if journal.lay is not None:

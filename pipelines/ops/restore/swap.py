@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 
 import redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from app.stores.memory.address import RedisAddress
 from pipelines.ops.errors import OpsError, RefusedError, UnreachableError
@@ -21,6 +21,7 @@ from pipelines.ops.restore.pause import WritePause, changes_of
 _POLL_S = 0.02
 _LINK_LIMIT_S = 20.0
 _REWRITE_LIMIT_S = 1800.0
+_BUSY_LIMIT_S = 60.0
 _REWRITES = 2
 """More tries of the target to write its AOF before the restore gives up: after three it waits a minute."""
 _MARKER_CODE = "#!lua name={name}\nredis.register_function('{name}', function() return 1 end)"
@@ -50,6 +51,26 @@ def unmark(client: redis.Redis) -> None:
     """Take the marks of restores out of the data; a write, so it comes after the pause."""
     for name in marks(client):
         call(client, "FUNCTION", "DELETE", name)
+
+
+def unmark_when_free(client: redis.Redis) -> None:
+    """Take the marks out once the scripts are done that waited for the end of the pause.
+
+    Raises OpsError when they take too long: the data is in its place then, and only the mark is left.
+    """
+    deadline = time.monotonic() + _BUSY_LIMIT_S
+    while True:
+        try:
+            return unmark(client)
+        except ResponseError as error:
+            if not str(error).startswith("BUSY"):
+                raise
+            if time.monotonic() > deadline:
+                raise OpsError(
+                    f"The data is in its place, but the mark of the restore is still on it ({error}).",
+                    "Wait for that script, or SCRIPT KILL; the next `synapse` call then ends the restore.",
+                ) from error
+        time.sleep(_POLL_S)  # a busy server tells nothing
 
 
 def replicate(address: RedisAddress, master: ScratchServer, journal: RedisSwap, pause: WritePause) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from time import perf_counter
 
 import pytest
@@ -86,6 +87,37 @@ def test_a_restore_while_a_backup_copies(one: Stack) -> None:
     assert _backup(work, copied)
     assert not restore_marker(work.data_dir).exists()
     assert restore(work, point)
+
+
+def test_a_long_script_that_waited_for_the_end_of_the_pause(tmp_path: Path) -> None:
+    """It runs before the mark of the restore is taken out; the restore waits for it, and is a success."""
+    with stack(tmp_path, "valkey", "busy-reply-threshold 50") as one:
+        work = one.work()
+        with one.client() as client:
+            client.set("old", 1)
+        point = one.backup(work)
+
+        def run() -> None:
+            with one.client() as client:
+                client.eval(_LONG, 0)
+
+        script = Thread(target=run)
+        watched = replace(
+            work, watch=Stopwatch(Meanwhile("Compare it with the point", script.start), perf_counter)
+        )
+        assert restore(watched, point)
+        script.join()
+        with one.client() as client:
+            assert client.exists("script") == 1
+        assert not one.state()[1]
+        assert not restore_marker(work.data_dir).exists()
+
+
+_LONG = """
+redis.call('SET', 'script', 1)
+local began = tonumber(redis.call('TIME')[1])
+while tonumber(redis.call('TIME')[1]) < began + 3 do end
+"""
 
 
 def _backup(work: Context, redis: Callable[[Path], CapturedRedis]) -> str:
