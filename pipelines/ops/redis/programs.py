@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +26,19 @@ class ServerProgram:
 
 
 def installed_programs(named: Path | None = None) -> tuple[ServerProgram, ...]:
-    """List the server programs: the one named by a setting alone, else those on PATH and the embedded one."""
+    """List the server programs: the one named by a setting alone, else those on PATH and the embedded one.
+
+    One that was not named and does not run is left out: another may do.
+    """
     if named is not None:
         return (identify(named),)
     found = [Path(path) for name in _NAMES if (path := shutil.which(name))]
     embedded = embedded_program()
-    return tuple(identify(path) for path in [*found, *([embedded] if embedded else [])])
+    programs = []
+    for candidate in [*found, *([embedded] if embedded else [])]:
+        with suppress(OpsError):
+            programs.append(identify(candidate))
+    return tuple(programs)
 
 
 def embedded_program() -> Path | None:
