@@ -130,3 +130,14 @@ def test_settings_cannot_be_changed_and_read_nothing_by_themselves(monkeypatch: 
     assert settings.redis_host == "127.0.0.1"
     with pytest.raises(ValueError, match="frozen"):
         settings.redis_host = "other"  # type: ignore[misc]  # that it is refused is the test
+
+
+def test_a_line_of_the_env_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """It is named and not skipped: it may be the password. What is on it is not repeated."""
+    env_file = tmp_path / ".env"
+    env_file.write_text('REDIS_HOST=redis\nREDIS_PASSWORD = "half-quoted\n')
+
+    with pytest.raises(SynapseError, match=r"Line 2 of .*\.env") as caught:
+        Settings.load({}, env_file)
+
+    assert "half-quoted" not in caught.value.what + caught.value.hint
