@@ -77,7 +77,12 @@ def _row(ref: PointRef, standing: Standing) -> dict[str, object]:
 def _table(refs: list[PointRef], standings: dict[str, Standing]) -> Table:
     table = Table(box=None, pad_edge=False)
     for title in ("point", "time (UTC)", "age", "kind", "sources", "size", "took", "proof"):
-        table.add_column(title, justify="right" if title in {"size", "took"} else "left")
+        table.add_column(
+            title,
+            justify="right" if title in {"size", "took"} else "left",
+            no_wrap=title == "point",
+            min_width=12 if title == "point" else None,
+        )
     now = datetime.now(UTC)
     for ref in refs:
         standing = standings[ref.id]
