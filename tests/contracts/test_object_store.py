@@ -171,6 +171,13 @@ def test_readers_see_whole_values_only(store: ObjectStore) -> None:
         assert {read.result() for read in reads} <= set(values)
 
 
+def test_looking_whether_it_can_be_written_leaves_nothing(store: ObjectStore) -> None:
+    """Nothing is stored, and nothing that is there is touched."""
+    store.put("config", b"1")
+    store.check_writable()
+    assert [one.key for one in store.list()] == ["config"]
+
+
 def test_a_full_store_shows_nothing_of_the_value(small_store: ObjectStore) -> None:
     """No space is an error with a remedy; what was there stays, and room that is made can be used."""
     small_store.put("objects/aa/first", b"x" * (ROOM // 2))

@@ -86,9 +86,10 @@ class RedisWireCapture:
     ) -> None:
         self._capture.close()
 
-    def wait_for_copy(self) -> None:
-        """Return when the copy is on local disk and the stream runs."""
+    def wait_for_copy(self) -> Path:
+        """Return when the copy is on local disk and the stream runs; the copy is that file until the cut."""
         self._capture.wait_for_copy()
+        return self._capture.rdb
 
     def cut(self) -> CapturedRedis:
         """End the capture at the server's present offset: all that it acknowledged before is in it."""

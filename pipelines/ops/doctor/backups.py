@@ -7,6 +7,7 @@ from pipelines.ops.doctor.check import Finding, Subject, amber, green, red
 from pipelines.ops.doctor.quantities import span
 from pipelines.ops.errors import OpsError
 from pipelines.ops.repository import FolderStore, PointRef, Repository, Standing
+from pipelines.ops.repository.resolving import AHEAD
 
 _NAME = "last backup"
 _OLD = timedelta(hours=26)
@@ -44,6 +45,12 @@ def _newest(subject: Subject, repository: Repository, refs: Sequence[PointRef]) 
         problem = newest.problem or "its last check failed"
         return red(
             _NAME, f"{name} is damaged: {problem}", f"{_NOW} Then `synapse verify --all` for the older ones."
+        )
+    if -age > AHEAD:
+        return red(
+            _NAME,
+            f"restore point {newest.short} was taken at {newest.time:%Y-%m-%d %H:%M}, which is still to come",
+            "A clock was or is wrong: until then `latest` is refused, so name points by their id.",
         )
     if standing is Standing.UNPROVEN:
         return amber(

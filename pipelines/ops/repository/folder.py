@@ -64,6 +64,15 @@ class FolderStore:
             with self._sentences("sync", "/".join(folder)):
                 beneath.sync_folder(self.root, folder)
 
+    def check_writable(self) -> None:
+        """Write a temporary file and take it away; see the port."""
+        with (
+            self._sentences("write", "anything"),
+            beneath.opened_folder(self.root, _BESIDE, create=True) as beside,
+            _written(beside, b"probe"),
+        ):
+            pass
+
     def get(self, key: str, *, limit: int) -> bytes:
         """Return a value; see the port."""
         *folders, name = check_key(key)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Self
 from uuid import UUID, uuid4
@@ -20,12 +21,17 @@ Progress = Callable[[int], None]
 """Called now and then with the bytes done since its last call, from the thread that asked for the work."""
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True)
 class Repository:
     """A store whose config has been read. It keeps no state, so any number of them may be used at once."""
 
     store: ObjectStore
     config: RepositoryConfig
+    now: Callable[[], datetime] = _utc_now
 
     @classmethod
     def open(cls, store: ObjectStore) -> Self:
@@ -52,6 +58,10 @@ class Repository:
             # Another process made it meanwhile.
             return cls.open(store)
 
+    def check_writable(self) -> None:
+        """Raise what storing would raise when nothing can be stored here now, such as on a read-only disk."""
+        self.store.check_writable()
+
     def store_files(
         self, files: Iterable[tuple[str, Path | BinaryIO]], progress: Progress | None = None
     ) -> StoredFiles:
@@ -76,7 +86,7 @@ class Repository:
 
         `NothingError` when there is none, `UsageError` naming the candidates when there are several.
         """
-        return resolving.resolve(self.points(), name, self.store.place)
+        return resolving.resolve(self.points(), name, self.store.place, self.now())
 
     def load(self, ref: PointRef) -> RestorePoint:
         """Return the manifest of a point, checked against its id and every rule; `DamagedError` otherwise."""

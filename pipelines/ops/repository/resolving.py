@@ -1,22 +1,25 @@
 """Find the one restore point that a person means: `latest`, or how its id or its time begins."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from pipelines.ops.errors import DamagedError, NothingError, UsageError
 from pipelines.ops.repository.named import stamp
 from pipelines.ops.repository.points import PointRef
 
 LATEST = "latest"
+AHEAD = timedelta(minutes=10)
+"""How far the clocks of machines that share a repository may be apart."""
 
 
-def resolve(points: Sequence[PointRef], name: str, place: str) -> PointRef:
+def resolve(points: Sequence[PointRef], name: str, place: str, now: datetime) -> PointRef:
     """Return the point of that name among `points` (newest first)."""
     if not points:
         raise NothingError(f"There are no restore points in {place}.", "`synapse backup` takes one.")
-    return _latest(points, place) if name == LATEST else _named(points, name, place)
+    return _latest(points, place, now) if name == LATEST else _named(points, name, place)
 
 
-def _latest(points: Sequence[PointRef], place: str) -> PointRef:
+def _latest(points: Sequence[PointRef], place: str, now: datetime) -> PointRef:
     """Safety points are never meant: they hold what a restore replaced."""
     newest = next((ref for ref in points if ref.label != "safety"), None)
     if newest is None:
@@ -29,6 +32,12 @@ def _latest(points: Sequence[PointRef], place: str) -> PointRef:
         raise DamagedError(
             f"The newest restore point cannot be trusted. {newest.problem}",
             "Name an older one by its id or time.",
+        )
+    if newest.time > now + AHEAD:
+        raise DamagedError(
+            f"The newest restore point {newest.short} says that it was taken at"
+            f" {newest.time.isoformat(timespec='seconds')}, which is still to come: a clock was or is wrong.",
+            "Look at `synapse points list` and at this machine's clock, and name the point that you mean.",
         )
     return newest
 

@@ -64,6 +64,9 @@ class ObjectStore(Protocol):
     def settle(self, keys: Iterable[str]) -> None:
         """Return when the present values of these keys survive a power loss, whoever put them."""
 
+    def check_writable(self) -> None:
+        """Raise what `put` would raise when nothing can be stored here now; leaves nothing behind."""
+
     def get(self, key: str, *, limit: int) -> bytes:
         """Return a value of at most `limit` bytes, else `TooLargeError`; `AbsentError` when there is none.
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from app.stores.index.layout import CollectionFolder, indexes_root
 from pipelines.ops.context import Context
-from pipelines.ops.errors import DamagedError, RefusedError, UnreachableError
+from pipelines.ops.errors import DamagedError, OpsError, RefusedError, UnreachableError
 from pipelines.ops.model import RestorePoint
 from pipelines.ops.redis.boot import program_for
 from pipelines.ops.redis.connection import named
@@ -56,6 +56,8 @@ def make_plan(
         raise DamagedError(problems[0], "Use another restore point, or `synapse verify` for the whole list.")
     kind, target = _target(work, point, into)
     safety = kind == "running" and not force
+    if safety:
+        _check_safety(work)
     if into is not None:
         check_folder(into)
         room.check_for_folder(point, into)
@@ -93,6 +95,17 @@ def _target(work: Context, point: RestorePoint, into: Path | None) -> tuple[Kind
     target = look_at(address, point.redis)
     program_for(point.redis, work.scratch, master_of=target.version)
     return "running", target
+
+
+def _check_safety(work: Context) -> None:
+    """Refuse before the pause what would fail in it."""
+    try:
+        work.repository.check_writable()
+    except OpsError as error:
+        raise RefusedError(
+            f"No safety point can be kept: {error.what}",
+            f"{error.hint} Or add --force to restore without one.",
+        ) from error
 
 
 def _check_room(

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from app.stores.index.layout import indexes_root
 from pipelines.ops.backup import store
-from pipelines.ops.capture.documents import capture_collections
+from pipelines.ops.capture.documents import CapturedFaiss, capture_collections
 from pipelines.ops.capture.redis_wire import CapturedRedis, RedisWireCapture
 from pipelines.ops.context import Context
 from pipelines.ops.errors import DamagedError, OpsError
 from pipelines.ops.model import RestorePoint
 from pipelines.ops.proof.proving import fetch, known_digest
+from pipelines.ops.reporting import Advance
 from pipelines.ops.repository import PointRef
 from pipelines.ops.restore import journal as journals
 from pipelines.ops.restore import redis_running
@@ -78,14 +79,32 @@ def restore_running(
 
 
 def _begin_safety(both: _Swap, ready: ExitStack) -> None:
-    """Copy what Redis holds before the pause begins, so that only the last writes are left for it."""
-    if both.redis is None:
-        return
-    with both.work.watch.step("Copy the present data of Redis for the safety point") as advance:
-        both.capture = ready.enter_context(
-            RedisWireCapture(both.redis.address, both.spool / "safety", progress=advance)
-        )
-        both.capture.wait_for_copy()
+    """Copy and store what is there before the pause begins, so that only the last writes are left for it."""
+    work = both.work
+    if both.redis is not None:
+        with work.watch.step("Copy the present data of Redis for the safety point") as advance:
+            both.capture = ready.enter_context(
+                RedisWireCapture(both.redis.address, both.spool / "safety", progress=advance)
+            )
+            copied = both.capture.wait_for_copy()
+        with work.watch.step("Store it", total=copied.stat().st_size) as advance:
+            work.repository.store_files([(copied.name, copied)], advance)
+    if both.documents is not None:
+        with (
+            work.watch.step("Store the present documents for the safety point"),
+            work.spool("before") as spool,
+        ):
+            documents = _present_documents(work, spool)
+            work.repository.store_files(documents.files if documents else ())
+
+
+def _present_documents(
+    work: Context, spool: Path, advance: Advance = lambda _amount: None
+) -> CapturedFaiss | None:
+    try:
+        return capture_collections(indexes_root(work.data_dir), spool / "faiss", progress=advance)
+    except DamagedError as error:
+        raise DamagedError(error.what, "Add --force to restore without a safety point.") from error
 
 
 def _swap(both: _Swap, *, safety: bool) -> None:
@@ -150,12 +169,7 @@ def _keep_safety(both: _Swap) -> None:
     documents = None
     if both.documents is not None:
         with work.watch.step("Snapshot the present documents for the safety point") as advance:
-            try:
-                documents = capture_collections(
-                    indexes_root(work.data_dir), both.spool / "safety-faiss", progress=advance
-                )
-            except DamagedError as error:
-                raise DamagedError(error.what, "Add --force to restore without a safety point.") from error
+            documents = _present_documents(work, both.spool / "safety", advance)
     if both.old is None and documents is None:
         return
     both.safety, _, _ = store(work, both.old, documents, started=started, label="safety")

@@ -1,6 +1,7 @@
 """Restore points are listed newest first, found by what people type, and never hide each other."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -61,6 +62,18 @@ def test_only_safety_points(repository: Repository, publish: Publish) -> None:
         repository.resolve("latest")
     assert ref.short in caught.value.hint
     assert repository.resolve(ref.short) == ref
+
+
+def test_a_point_of_the_future_is_not_the_latest(repository: Repository, publish: Publish) -> None:
+    """A clock was or is wrong: what is newest cannot be told, and a person must name the point."""
+    ref = publish({"a": b"x"})
+    early = replace(repository, now=lambda: ref.time - timedelta(hours=1))
+    with pytest.raises(DamagedError, match="still to come") as caught:
+        early.resolve("latest")
+    assert ref.short in caught.value.what
+    assert "name the point" in caught.value.hint
+    assert early.resolve(ref.short) == ref
+    assert replace(repository, now=lambda: ref.time).resolve("latest") == ref
 
 
 def test_nothing_to_resolve(repository: Repository, publish: Publish) -> None:

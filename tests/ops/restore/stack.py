@@ -139,6 +139,19 @@ class Stack:
         with ended(process):
             yield process
 
+    @contextmanager
+    def backing_up(self) -> Iterator["subprocess.Popen[str]"]:
+        """Run `synapse backup` as a process of its own; it prints the id of the point that it published."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.ops.restore.backup_child"],
+            env=self.environ | {"PATH": "/usr/bin:/bin"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        with ended(process):
+            yield process
+
     def state(self) -> tuple[str, list[str], dict[str, str]]:
         """Return the role, the function libraries and the configuration."""
         with self.client() as client:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -195,6 +196,20 @@ def test_a_damaged_object(one: Stack, damage: str) -> None:
     stopped = one.work(REDIS_PORT=str(free_port()))
     with untouched(one, work), pytest.raises(DamagedError):
         restore(stopped, point)
+
+
+def test_a_repository_that_cannot_be_written(one: Stack, tmp_path: Path) -> None:
+    """No safety point could be kept: said before the pause, and with --force it is not needed."""
+    point = one.backup(one.work())
+    later(one)
+    with small_disk(tmp_path / "copy", "size=40m") as disk:
+        shutil.copytree(one.work().settings.repository, disk / "backups")
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        work = one.work(SYNAPSE_REPOSITORY=str(disk / "backups"))
+        with untouched(one, one.work()), pytest.raises(RefusedError, match="No safety point") as caught:
+            restore(work, point)
+        assert "--force" in caught.value.hint
+        assert restore(work, point, force=True)
 
 
 @pytest.mark.parametrize("place", ["redis", "faiss_indexes", "redis/deep/er"])
