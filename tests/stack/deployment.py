@@ -95,10 +95,20 @@ class Deployment:
         found: dict[str, Any] = json.loads(self.engine.docker("inspect", container))[0]
         return found
 
-    def pid(self, container: str) -> int:
-        """Return the process on this machine that is a container's server (below its init)."""
-        init = int(self.inspect(container)["State"]["Pid"])
-        return int(Path(f"/proc/{init}/task/{init}/children").read_text().split()[0])
+    def init(self, container: str) -> int:
+        """Return the process on this machine that is a container's first."""
+        return int(self.inspect(container)["State"]["Pid"])
+
+    def pids(self, container: str) -> list[int]:
+        """Return the processes on this machine that are a container's server: all below its init."""
+        found: list[int] = []
+        parents = [self.init(container)]
+        while parents:
+            parent = parents.pop()
+            below = [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+            found += below
+            parents += below
+        return found
 
     @property
     def password(self) -> str:

@@ -63,7 +63,8 @@ def _state(container: Container) -> Finding:
         return red(name, "it was killed for using more memory than its limit", "See the line `limits …`.")
     if state["Status"] != "running":
         why = state.get("Error") or f"it ended with code {state['ExitCode']}: {_last_words(container)}"
-        return red(name, f"{state['Status']}: {why[:_SHOWN]}", _UP)
+        # The end of what Docker says names the port, or whatever it was.
+        return red(name, f"{state['Status']}: {why[-_SHOWN:]}", _UP)
     health = state.get("Health")
     if health is None:
         return red(name, "it runs without a health check", "Restore `healthcheck` in the compose file.")
