@@ -19,7 +19,9 @@ def work_on(root: Path, server: LiveServer | None = None, *, data: str = "data")
         "DATA_DIR": str(root / data),
         "SYNAPSE_REPOSITORY": str(root / "repository"),
         "SYNAPSE_SCRATCH_DIR": str(root / "scratch"),
+        # Where nobody listens, whatever else runs on this machine.
         "API_PORT": "1",
+        "REDIS_PORT": "1",
     }
     if server is not None:
         assert server.address.password

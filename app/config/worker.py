@@ -6,10 +6,12 @@ no new connections, answers what still comes on those it has, asking for each to
 """
 
 import asyncio
+import fcntl
 import os
 import signal
 import socket
 import sys
+import termios
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -18,6 +20,7 @@ from gunicorn.workers import base
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn import Config, Server
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 GRACE_S = 30
 """How long a worker may take to leave; gunicorn kills it afterwards."""
@@ -51,6 +54,7 @@ class Worker(base.Worker):  # type: ignore[misc]  # gunicorn ships no types
         farewell = _Farewell(self.wsgi)
         config = Config(
             farewell,
+            http=HttpToolsProtocol,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -121,7 +125,26 @@ class _PatientServer(Server):
         # uvicorn tells nobody when a connection ends.
         while self.server_state.connections and loop.time() < enough and not self.force_exit:  # noqa: ASYNC110
             await asyncio.sleep(_POLL_S)
+        while not self._let_go() and loop.time() < self._end and not self.force_exit:  # noqa: ASYNC110
+            # What has come is read now.
+            await asyncio.sleep(0)
         await super().shutdown()
+
+    def _let_go(self) -> bool:
+        """End each connection that is idle; False when a request lies unread on one, which must be answered.
+
+        On a busy machine it may lie there for long. Looking and closing go together, for each by itself.
+        """
+        idle = [
+            one
+            for one in self.server_state.connections
+            # Not a websocket, which is told when uvicorn stops.
+            if isinstance(one, HttpToolsProtocol) and _is_idle(one)
+        ]
+        for one in idle:
+            if not _unread(one.transport):
+                one.shutdown()
+        return all(one.transport.is_closing() for one in idle)
 
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()
@@ -130,3 +153,18 @@ class _PatientServer(Server):
                 # Nobody would end us, and we would keep the port from the next server.
                 self.should_exit = True
             await asyncio.sleep(self._every)
+
+
+def _is_idle(connection: HttpToolsProtocol) -> bool:
+    # Declared to be never None, which it is until the first request.
+    cycle: RequestResponseCycle | None = connection.cycle
+    return cycle is None or cycle.response_complete
+
+
+def _unread(transport: asyncio.Transport) -> int:
+    """Return how many bytes the kernel holds for us."""
+    if transport.is_closing():
+        return 0
+    size = bytearray(4)
+    fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, size)
+    return int.from_bytes(size, sys.byteorder)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import select
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -46,11 +47,15 @@ class Load:
         while not leave.is_set():
             # The time that a reader takes to think.
             await asyncio.sleep(chance.uniform(0, 2 * self.pause))
+            if connection is not None and _is_closed(connection[1]):
+                # As every client does. Nothing is awaited between this look and the request.
+                connection[1].close()
+                connection = None
             begun = asyncio.get_running_loop().time()
             try:
                 if connection is None:
                     connection = await asyncio.open_connection("127.0.0.1", self.port)
-                status, closes = await asyncio.wait_for(self._exchange(*connection, keep=keep), _READ_LIMIT_S)
+                status, closes = await self._exchange(*connection, keep=keep)
             except (OSError, EOFError, TimeoutError) as error:
                 seen.dropped.append(f"{type(error).__name__}: {error} (kept: {keep})")
                 status, closes = 0, True
@@ -71,7 +76,14 @@ class Load:
         )
         lines = [f"GET {self.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         writer.write("\r\n".join([*lines, "", ""]).encode())
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-        length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
-        await reader.readexactly(length)
+        async with asyncio.timeout(_READ_LIMIT_S):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+            length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
+            await reader.readexactly(length)
         return int(head.split()[1]), "connection: close" in head
+
+
+def _is_closed(writer: asyncio.StreamWriter) -> bool:
+    """Say whether the other side has closed a connection on which nothing was asked."""
+    readable, _, _ = select.select([writer.get_extra_info("socket")], [], [], 0)
+    return bool(readable) or writer.transport.is_closing()

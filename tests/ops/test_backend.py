@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from pipelines.ops.backend import backend_client
 from pipelines.ops.doctor.check import State, Subject
-from pipelines.ops.errors import ExitCode, UsageError
+from pipelines.ops.errors import ExitCode, OpsError, UsageError
 from pipelines.ops.localstack import LocalStack
 from pipelines.ops.reporting import SilentReporter
 from tests.app.processes import TOKEN
@@ -141,3 +141,13 @@ def test_what_is_no_address_is_refused(url: str) -> None:
 def _served(stack: LocalStack) -> object:
     with backend_client(stack.settings, seconds=20) as client:
         return client.get("/health").json()["collections"][0]["epoch"]
+
+
+def test_a_stack_in_production_without_a_token_says_so(tmp_path: Path) -> None:
+    """The sentence of the backend is the error of the command."""
+    environ = environment(tmp_path, ENVIRONMENT="production")
+    with (
+        pytest.raises(OpsError, match="API_TOKEN is not set"),
+        LocalStack(settings_of(environ), environ, SilentReporter()),
+    ):
+        pass

@@ -217,6 +217,20 @@ def test_another_token_ends_every_session(server: Server, folder: Path) -> None:
     assert answers == [401, 401, 200]
 
 
+def test_who_is_no_proxy_of_ours_is_not_believed(tmp_path: Path) -> None:
+    """One that may not speak for others is logged as itself, and its cookie is not called secure."""
+    trusted = {"FORWARDED_ALLOW_IPS": "10.0.0.1"}
+    with (
+        redis_server(tmp_path / "redis") as redis,
+        production(tmp_path, redis.port, workers=1, environ=trusted) as server,
+    ):
+        forged = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
+        login = httpx.post(f"{server.url}/api/login", json={"token": TOKEN}, headers=forged)
+    assert login.status_code == 204
+    assert "Secure" not in login.headers["set-cookie"]
+    assert {line["client"] for line in log_of(tmp_path) if "client" in line} == {"127.0.0.1"}
+
+
 def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
     """One whose parent was killed ends by itself, so that the next server gets the port."""
     with redis_server(tmp_path / "redis") as redis:
