@@ -49,10 +49,15 @@ def redis_server(folder: Path, port: int | None = None) -> Iterator[Server]:
 
 @contextmanager
 def synapse(
-    folder: Path, redis_port: int, *, workers: int = 1, environ: Mapping[str, str] | None = None
+    folder: Path,
+    redis_port: int,
+    *,
+    workers: int = 1,
+    port: int | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Run the service on `folder`; it answers when this gives it."""
-    port = free_port()
+    port = port or free_port()
     given = {
         **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}},
         "DATA_DIR": str(folder / "data"),

@@ -18,6 +18,7 @@ export type Look = keyof typeof LOOKS;
 
 interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   look?: Look;
+  "data-first"?: boolean;
 }
 
 export function Button({ look = "plain", className = "", type = "button", ...rest }: ButtonProps) {
