@@ -71,6 +71,12 @@ class Site:
         httpx.post(f"{self.backend_url}/api/query", json=body, trust_env=False).raise_for_status()
 
 
+def node_environ() -> dict[str, str]:
+    """Return an environment in which Node is found: the one that was installed for want of another first."""
+    path = f"{ROOT / '.venv' / 'node' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path}
+
+
 @contextmanager
 def site_running(folder: Path, environ: dict[str, str] | None = None) -> Iterator[Site]:
     """Run Redis, the backend, and the built page in front of it."""
@@ -88,12 +94,11 @@ def site_running(folder: Path, environ: dict[str, str] | None = None) -> Iterato
 def _page_served(backend_url: str, log: Path) -> Iterator[str]:
     port = free_port()
     command = ["node", "node_modules/vite/bin/vite.js", "preview", "--host", "127.0.0.1", "--port", str(port)]
-    path = f"{ROOT / '.venv' / 'node' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     with log.open("wb") as said:
         process = subprocess.Popen(
             command,
             cwd=PAGE,
-            env={**os.environ, "PATH": path, "VITE_API_URL": backend_url},
+            env=node_environ() | {"VITE_API_URL": backend_url},
             stdout=said,
             stderr=said,
         )

@@ -2,10 +2,14 @@
 
 import json
 import re
+from pathlib import Path
 
-from playwright.sync_api import Page, Route, expect
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.site import Site
+from tests.browser.conftest import watched
+from tests.browser.site import Site, site_running
 from tests.browser.test_asking import NOT_MODELLED, ask
 
 UNREACHABLE = "The backend cannot be reached."
@@ -88,3 +92,28 @@ def test_whoever_must_sign_in_does_so_and_is_where_they_wanted_to_go(site: Site,
     token.press("Enter")
     expect(page.get_by_text("Every part works.")).to_be_visible()
     expect(page.get_by_role("button", name="Sign out").first).to_be_visible()
+
+
+def test_a_guarded_backend_lets_in_by_its_token_alone(browser: Browser, built: Path, tmp_path: Path) -> None:
+    """With the real sign-in: nothing before it, everything after it, nothing after the sign-out."""
+    token = "token-of-a-test-0123456789abcdef0123"
+    with site_running(tmp_path, {"API_TOKEN": token}) as guarded:
+        if httpx.get(f"{guarded.backend_url}/api/login", trust_env=False).status_code == 404:
+            pytest.skip("this backend knows no sign-in")
+        with browser.new_context(base_url=guarded.url) as context:
+            page = context.new_page()
+            wrong = watched(page)
+            page.goto("/documents")
+            page.get_by_label("Token").fill(token)
+            page.get_by_label("Token").press("Enter")
+            expect(page.get_by_text("No documents yet")).to_be_visible()
+            page.get_by_label("Files to add").set_input_files(
+                [{"name": "secret.txt", "mimeType": "text/plain", "buffer": b"A secret."}]
+            )
+            expect(page.get_by_text("Stored: 1 passage")).to_be_visible()
+            page.reload()
+            expect(page.get_by_role("link", name="secret.txt")).to_be_visible()
+            page.get_by_role("button", name="Sign out").first.click()
+            expect(page.get_by_label("Token")).to_be_visible()
+            expect(page.get_by_text("secret.txt")).to_have_count(0)
+            assert wrong == []

@@ -63,7 +63,7 @@ export function Dialog({ title, onClose, place = "middle", actions, children }: 
             <X className="size-5" aria-hidden="true" />
           </IconButton>
         </header>
-        <div className="min-h-0 flex-1 overflow-y-auto p-5">{children}</div>
+        <div className="min-h-0 flex-1 overflow-y-auto overscroll-contain p-5">{children}</div>
       </div>
     </dialog>
   );
