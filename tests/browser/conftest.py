@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser.site import PAGE, Site, site_running
+from tests.browser.tabs import watched
 
 _FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -65,19 +66,6 @@ def page(context: BrowserContext) -> Iterator[Page]:
     wrong = watched(page)
     yield page
     assert wrong == []
-
-
-def watched(page: Page) -> list[str]:
-    """Return a list that fills with what must never happen in a tab."""
-    wrong: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        if "Content Security Policy" in message.text:
-            wrong.append(message.text)
-
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", note)
-    return wrong
 
 
 def _missing(what: str) -> None:

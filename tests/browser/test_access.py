@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.browser.conftest import watched
 from tests.browser.site import PAGE, Site
-from tests.browser.test_asking import NOT_MODELLED, ask
+from tests.browser.tabs import NOT_MODELLED, ask, watched
 
 _FINDINGS = """
 async () => (await axe.run({ resultTypes: ["violations"] })).violations
@@ -43,10 +42,8 @@ def scheme(request: pytest.FixtureRequest) -> Literal["light", "dark"]:
 @pytest.fixture
 def phone(browser: Browser, site: Site) -> Iterator[Page]:
     """Open a tab on the smallest phone."""
-    size = {"width": 360, "height": 640}
-    with browser.new_context(
-        base_url=site.url, viewport={"width": size["width"], "height": size["height"]}, has_touch=True
-    ) as context:
+    size: ViewportSize = {"width": 360, "height": 640}
+    with browser.new_context(base_url=site.url, viewport=size, has_touch=True) as context:
         page = context.new_page()
         wrong = watched(page)
         yield page

@@ -8,18 +8,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.app.doubles import ModelServer, model_serving
-from tests.browser.conftest import watched
 from tests.browser.site import Site, site_running
+from tests.browser.tabs import NOT_MODELLED, ask, watched
 
 PARROTS = "𝄞 A prelude of no importance.\n\nThe Norwegian Blue is a parrot with beautiful plumage."
-NOT_MODELLED = "No model server is configured: the passages themselves are quoted."
-
-
-def ask(page: Page, question: str) -> None:
-    """Type a question and press Enter."""
-    box = page.get_by_role("textbox", name=re.compile("^Ask"))
-    box.fill(question)
-    box.press("Enter")
 
 
 def test_an_answer_opens_its_passage_in_its_document(site: Site, page: Page) -> None:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, FilePayload, Page, Route, expect
 
-from tests.browser.conftest import watched
 from tests.browser.site import Site, site_running
-from tests.browser.test_asking import NOT_MODELLED, ask
+from tests.browser.tabs import NOT_MODELLED, ask, watched
 
 UNREACHABLE = "The backend cannot be reached."
 
@@ -108,7 +107,7 @@ def test_a_guarded_backend_lets_in_by_its_token_alone(browser: Browser, built: P
             page.get_by_label("Token").press("Enter")
             expect(page.get_by_text("No documents yet")).to_be_visible()
             page.get_by_label("Files to add").set_input_files(
-                [{"name": "secret.txt", "mimeType": "text/plain", "buffer": b"A secret."}]
+                files=[FilePayload(name="secret.txt", mimeType="text/plain", buffer=b"A secret.")]
             )
             expect(page.get_by_text("Stored: 1 passage")).to_be_visible()
             page.reload()
