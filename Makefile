@@ -1,4 +1,5 @@
 # What a person types. The work itself is in `synapse` and in the test runners.
+.DEFAULT_GOAL := demo
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,22 +7,27 @@ UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --generate-hashes --univers
 
 .PHONY: demo test check format lock soak bench secrets clean
 
+include frontend/page.mk
+
 demo: $(VENV)/.runtime
 	@$(BIN)/synapse demo
 
-test: check
+test: check page
+	$(NPM) test
 	$(BIN)/pytest -n 2 -m "not soak and not bench" --ignore=tests/stack
 	$(BIN)/pytest -n 0 -m "not soak and not bench" --timeout=900 --durations=5 tests/stack
 
-check: $(VENV)/.dev
+check: $(VENV)/.dev $(PAGE_PACKAGES)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(NPM) run check
 
-format: $(VENV)/.dev
+format: $(VENV)/.dev $(PAGE_PACKAGES)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(NPM) run format
 
 soak: $(VENV)/.dev
 	$(BIN)/pytest -m soak --timeout=14400
@@ -33,6 +39,7 @@ lock: $(VENV)/.dev
 	$(BIN)/pip install -q uv
 	$(UV_COMPILE) --extra build -o requirements.lock
 	$(UV_COMPILE) --extra build --extra dev --extra pipelines -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --group node --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock" -o requirements-node.lock
 
 secrets:
 	@mkdir -p -m 700 secrets
@@ -41,7 +48,7 @@ secrets:
 	done
 
 clean:
-	rm -rf $(VENV) .demo build test-reports
+	rm -rf $(VENV) .demo build test-reports frontend/node_modules frontend/dist
 
 $(VENV)/bin/python:
 	@echo "Making the virtual environment $(VENV) with $(PYTHON) ..."

@@ -9,6 +9,7 @@ export default defineConfig((environment) =>
     test: {
       environment: "jsdom",
       setupFiles: ["src/testing/setup.ts"],
+      testTimeout: 30_000,
       include: ["src/**/*.test.{ts,tsx}"],
       // Two cores, shared: a worker each costs more in starting than it saves.
       maxWorkers: 2,

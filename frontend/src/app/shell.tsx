@@ -41,11 +41,13 @@ export function Shell() {
 function Content() {
   const main = useRef<HTMLElement>(null);
   const { pathname } = useLocation();
+  const shown = useRef(pathname);
   useEffect(() => {
     // What was clicked may be gone with its page; the keyboard goes on in the new one.
-    if (document.activeElement === document.body) {
+    if (shown.current !== pathname && document.activeElement === document.body) {
       main.current?.focus({ preventScroll: true });
     }
+    shown.current = pathname;
   }, [pathname]);
   return (
     <main

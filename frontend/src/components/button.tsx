@@ -18,6 +18,7 @@ export type Look = keyof typeof LOOKS;
 
 interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   look?: Look;
+  "data-first"?: boolean;
 }
 
 export function Button({ look = "plain", className = "", type = "button", ...rest }: ButtonProps) {
@@ -29,8 +30,13 @@ export function buttonLook(look: Look): string {
   return `${BASE} ${LOOKS[look]}`;
 }
 
+interface WriteButtonProps extends ButtonProps {
+  /** Another button beside it shows the reason already. */
+  explained?: boolean;
+}
+
 /** A button that changes what the service keeps. While that is not possible it stays in reach and says why. */
-export function WriteButton({ onClick, className, children, ...rest }: ButtonProps) {
+export function WriteButton({ onClick, className, explained = false, children, ...rest }: WriteButtonProps) {
   const block = useWriteBlock();
   const reason = useId();
   return (
@@ -51,7 +57,7 @@ export function WriteButton({ onClick, className, children, ...rest }: ButtonPro
         {children}
       </Button>
       {block && (
-        <span id={reason} className="text-soft max-w-64 text-xs">
+        <span id={reason} className={explained ? "sr-only" : "text-soft max-w-64 text-xs"}>
           {block}
         </span>
       )}

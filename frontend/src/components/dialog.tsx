@@ -20,7 +20,7 @@ interface DialogProps {
   children: ReactNode;
 }
 
-/** Open for as long as it is rendered. */
+/** Open for as long as it is rendered. The element marked `data-first` has the focus, else the first that can. */
 export function Dialog({ title, onClose, place = "middle", actions, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
@@ -28,6 +28,7 @@ export function Dialog({ title, onClose, place = "middle", actions, children }: 
     const before = document.activeElement;
     const shown = dialog.current;
     shown?.showModal();
+    shown?.querySelector<HTMLElement>("[data-first]")?.focus();
     return () => {
       shown?.close();
       if (before instanceof HTMLElement && before.isConnected) {
@@ -62,7 +63,7 @@ export function Dialog({ title, onClose, place = "middle", actions, children }: 
             <X className="size-5" aria-hidden="true" />
           </IconButton>
         </header>
-        <div className="min-h-0 flex-1 overflow-y-auto p-5">{children}</div>
+        <div className="min-h-0 flex-1 overflow-y-auto overscroll-contain p-5">{children}</div>
       </div>
     </dialog>
   );
@@ -86,8 +87,7 @@ export function Confirm({ title, children, confirm, pending, error, onConfirm, o
         <div className="text-soft leading-relaxed">{children}</div>
         {error ? <ErrorNotice error={error} /> : null}
         <div className="flex flex-wrap justify-end gap-3">
-          {/* eslint-disable-next-line jsx-a11y/no-autofocus -- a dialog puts the focus somewhere; here it does no harm */}
-          <Button onClick={onClose} autoFocus>
+          <Button onClick={onClose} data-first>
             Keep it
           </Button>
           <Button look="danger" onClick={onConfirm} disabled={pending}>

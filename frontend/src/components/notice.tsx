@@ -2,6 +2,7 @@
 import { CircleAlert, Info, TriangleAlert } from "lucide-react";
 import type { ReactNode } from "react";
 
+import { Said } from "@/components/said";
 import { problemOf } from "@/lib/api/problem";
 import type { Problem } from "@/lib/api/problem";
 
@@ -39,8 +40,12 @@ export function ProblemNotice({
   return (
     <div role="alert">
       <Notice kind="problem">
-        <p className="font-medium">{problem.what}</p>
-        {problem.hint && <p className="text-ink">{problem.hint}</p>}
+        <p className="font-medium">
+          <Said>{problem.what}</Said>
+        </p>
+        <p className="text-ink">
+          <Said>{problem.hint}</Said>
+        </p>
         {onRetry && (
           <button
             type="button"

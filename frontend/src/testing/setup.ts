@@ -1,10 +1,13 @@
 /** What every unit test starts from: a document without leftovers, a network of our own, and what jsdom lacks. */
 import "@testing-library/jest-dom/vitest";
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterAll, afterEach, beforeAll } from "vitest";
 
 import { network } from "@/testing/network";
 import { SilentSocket } from "@/testing/silent-socket";
+
+// A busy machine loads a page's part slowly; what is right comes at once elsewhere.
+configure({ asyncUtilTimeout: 10_000 });
 
 beforeAll(() => {
   network.listen({ onUnhandledRequest: "error" });

@@ -86,6 +86,7 @@ function Row({ session, detailed, onDelete }: RowProps) {
     <li className="group relative flex items-center">
       <NavLink
         to={`/ask/${session.id}`}
+        title={detailed ? undefined : session.title}
         className={({ isActive }) =>
           `min-w-0 flex-1 rounded-lg ${detailed ? "py-3" : "hover:bg-line/60 px-3 py-2 text-sm group-focus-within:pr-10 group-hover:pr-10"} ${isActive && !detailed ? "bg-line/60 font-medium" : ""}`
         }

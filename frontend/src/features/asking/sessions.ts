@@ -37,10 +37,11 @@ export function useDeleteSession() {
         unwrapped(reply);
       }
     },
-    onSuccess: async (_, id) => {
+    onSuccess: (_, id) => {
       live.forget(id);
-      queries.removeQueries({ queryKey: sessionQuery(id).queryKey });
-      await queries.invalidateQueries({ queryKey: sessionsQuery.queryKey });
+      // Whoever still shows it is about to leave; whoever opens it again asks.
+      void queries.invalidateQueries({ queryKey: sessionQuery(id).queryKey, refetchType: "none" });
+      void queries.invalidateQueries({ queryKey: sessionsQuery.queryKey });
     },
   });
 }

@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 import { Ago } from "@/components/ago";
 import { Button } from "@/components/button";
 import { Notice, ProblemNotice } from "@/components/notice";
+import { Said } from "@/components/said";
 import { AnswerText } from "@/features/asking/answer-text";
 import { Sources } from "@/features/asking/sources";
 import type { LiveTurn } from "@/features/asking/turns";
@@ -25,12 +26,12 @@ export function KeptTurn({ turn }: { turn: Turn }) {
 export function LiveTurnView({ turn, onAgain }: { turn: LiveTurn; onAgain?: (() => void) | undefined }) {
   return (
     <Frame question={turn.question} busy={isRunning(turn)}>
-      <Progress turn={turn} />
       {turn.text && <AnswerText text={turn.text} citations={turn.citations} />}
+      <Progress turn={turn} />
       {turn.stage === "done" && <Byline asked={turn.asked} model={turn.model} />}
       {turn.notes.map((note) => (
         <Notice key={note} kind="remark">
-          {note}
+          <Said>{note}</Said>
         </Notice>
       ))}
       {turn.stage === "stopped" && (
@@ -71,18 +72,20 @@ function Byline({ asked, model }: { asked: string; model?: string | null }) {
   );
 }
 
+const SAID = {
+  searching: "Searching your documents…",
+  reading: "Reading what was found…",
+  writing: "Writing…",
+  done: "Answered",
+  stopped: "Stopped",
+  failed: "",
+};
+
 function Progress({ turn }: { turn: LiveTurn }) {
-  const said = {
-    searching: "Searching your documents…",
-    writing: "Writing…",
-    done: "Answered",
-    stopped: "Stopped",
-    failed: "",
-  };
-  const quiet = !isRunning(turn) || turn.text !== "";
+  const found = turn.stage === "searching" && turn.citations.length > 0;
   return (
-    <p role="status" className={quiet ? "sr-only" : "text-soft animate-pulse"}>
-      {turn.stage === "searching" && turn.citations.length > 0 ? "Reading what was found…" : said[turn.stage]}
+    <p role="status" className={isRunning(turn) ? "text-soft animate-pulse text-sm" : "sr-only"}>
+      {SAID[found ? "reading" : turn.stage]}
     </p>
   );
 }

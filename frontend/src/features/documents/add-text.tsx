@@ -45,6 +45,7 @@ export function AddText({ onClose }: { onClose: () => void }) {
           </label>
           <input
             id={`${id}-title`}
+            data-first
             className={FIELD}
             value={title}
             maxLength={300}

@@ -62,6 +62,7 @@ function Actions() {
         <Upload className="size-4" aria-hidden="true" /> Upload files
       </WriteButton>
       <WriteButton
+        explained
         onClick={() => {
           setWriting(true);
         }}

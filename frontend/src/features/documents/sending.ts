@@ -25,7 +25,9 @@ export const sendFile: Send = (file, sent, signal) =>
       if (document) {
         resolve(document);
       } else {
-        reject(problemError(request.status, body));
+        const refused = problemError(request.status, body);
+        // A proxy that lost the backend half-way says as little as no answer.
+        reject(refused.status === 0 ? brokenOff(file.name) : refused);
       }
     };
     request.onerror = () => {

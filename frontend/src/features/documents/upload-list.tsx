@@ -3,6 +3,7 @@ import { Check, CircleAlert, FileText, RotateCcw, X } from "lucide-react";
 import { Link } from "react-router";
 
 import { IconButton } from "@/components/button";
+import { Said } from "@/components/said";
 import { useUploads } from "@/features/documents/uploads";
 import type { Upload, Uploads } from "@/features/documents/uploads";
 import { documentPath } from "@/lib/api/documents";
@@ -48,7 +49,10 @@ function Row({ upload, uploads }: { upload: Upload; uploads: Uploads }) {
         <Progress upload={upload} />
         {problem && (
           <p className="text-danger mt-0.5 leading-relaxed">
-            {problem.what} <span className="text-ink">{problem.hint}</span>
+            <Said>{problem.what}</Said>{" "}
+            <span className="text-ink">
+              <Said>{problem.hint}</Said>
+            </span>
           </p>
         )}
       </div>

@@ -1,7 +1,8 @@
 /** What is wrong with the service, above every page, for as long as it is wrong. */
 import { useEffect, useState } from "react";
-import { Link } from "react-router";
+import { Link, useLocation } from "react-router";
 
+import { Said } from "@/components/said";
 import { STATES, partName } from "@/features/health/states";
 import { useHealth } from "@/lib/service/health";
 import type { Health } from "@/lib/service/health";
@@ -26,14 +27,17 @@ export function Banner() {
 
 function Words({ health }: { health: Health }) {
   const Icon = STATES[health.state].icon;
+  const { pathname } = useLocation();
   return (
     <div className="mx-auto flex max-w-3xl items-start gap-2.5 px-4 py-2.5 sm:px-6">
       <Icon className="mt-0.5 size-4.5 shrink-0" aria-hidden="true" />
       <p className="min-w-0 flex-1 leading-relaxed">
         <strong className="font-semibold">{headline(health)}</strong>{" "}
-        <span className="text-ink">{detail(health)}</span>
+        <span className="text-ink">
+          <Said>{detail(health)}</Said>
+        </span>
       </p>
-      {health.dependencies.length > 0 && (
+      {pathname !== "/status" && (
         <Link to="/status" className="shrink-0 font-medium underline underline-offset-2">
           Details
         </Link>

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 
 import { Ago } from "@/components/ago";
 import { Loading, Page } from "@/components/page";
+import { Said } from "@/components/said";
 import { STATES, StateMark, partName } from "@/features/health/states";
 import type { Collection, Condition } from "@/lib/api/client";
 import { useHealth } from "@/lib/service/health";
@@ -58,7 +59,7 @@ function Overall({ health }: { health: Health }) {
       <div className="min-w-0">
         <p className={`text-lg font-semibold ${colour}`}>{name}</p>
         <p className="text-soft leading-relaxed">
-          {SENTENCES[health.state]}
+          <Said>{SENTENCES[health.state]}</Said>
           {health.since && <> Silent since {moment(health.since)}.</>}
         </p>
       </div>
@@ -87,7 +88,11 @@ function Part({ part }: { part: Condition }) {
         </p>
         <StateMark state={part.state} />
       </div>
-      {part.reason && <p className="text-sm leading-relaxed">{part.reason}</p>}
+      {part.reason && (
+        <p className="text-sm leading-relaxed">
+          <Said>{part.reason}</Said>
+        </p>
+      )}
       <p className="text-soft text-sm">
         Since <Ago at={part.since} />
       </p>

@@ -23,13 +23,18 @@ const UNREACHABLE: Problem = {
   hint: "This page goes on trying; `synapse doctor` says what is wrong.",
 };
 
+/** Tell whether an error means that no answer came, as opposed to a refusal. */
+export function isSilence(error: unknown): boolean {
+  // A TypeError is what fetch throws when no answer came.
+  return error instanceof TypeError || (error instanceof ProblemError && error.status === 0);
+}
+
 /** What to show for anything that was thrown. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof ProblemError) {
     return error.problem;
   }
-  if (error instanceof TypeError) {
-    // What fetch throws when no answer came.
+  if (isSilence(error)) {
     return UNREACHABLE;
   }
   const reason = error instanceof Error ? error.message : String(error);

@@ -4,1021 +4,1021 @@
  */
 
 export interface paths {
-  "/api/documents": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Documents
+         * @description List documents, the oldest first; a cursor of before a restore or rebuild is refused (409).
+         */
+        get: operations["list_documents"];
+        put?: never;
+        /**
+         * Add Document
+         * @description Keep a text. When this answers, the document survives a crash.
+         */
+        post: operations["add_document"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * List Documents
-     * @description List documents, the oldest first; a cursor of before a restore or rebuild is refused (409).
-     */
-    get: operations["list_documents"];
-    put?: never;
-    /**
-     * Add Document
-     * @description Keep a text. When this answers, the document survives a crash.
-     */
-    post: operations["add_document"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/documents/files": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/documents/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add Files
+         * @description Keep files (.txt, .md, .rst, .html; UTF-8), all of them or none.
+         */
+        post: operations["add_files"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /**
-     * Add Files
-     * @description Keep files (.txt, .md, .rst, .html; UTF-8), all of them or none.
-     */
-    post: operations["add_files"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/documents/{document_id}": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/documents/{document_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Document
+         * @description Show a document with its text.
+         */
+        get: operations["show_document"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Document
+         * @description Delete a document; no search finds it any more.
+         */
+        delete: operations["delete_document"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Show Document
-     * @description Show a document with its text.
-     */
-    get: operations["show_document"];
-    put?: never;
-    post?: never;
-    /**
-     * Delete Document
-     * @description Delete a document; no search finds it any more.
-     */
-    delete: operations["delete_document"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/search": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Search
+         * @description Find passages, best first.
+         */
+        post: operations["search"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /**
-     * Search
-     * @description Find passages, best first.
-     */
-    post: operations["search"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/query": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Query
+         * @description Answer a question from the documents.
+         */
+        post: operations["query"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /**
-     * Query
-     * @description Answer a question from the documents.
-     */
-    post: operations["query"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/query/stream": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/query/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Query Stream
+         * @description Answer a question as server-sent events.
+         *
+         *     `citations` first, then `delta` with pieces of the text, `restarted` if the pieces so far are void,
+         *     at the end `answer` with all of it, or `error`.
+         */
+        post: operations["query_stream"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /**
-     * Query Stream
-     * @description Answer a question as server-sent events.
-     *
-     *     `citations` first, then `delta` with pieces of the text, `restarted` if the pieces so far are void,
-     *     at the end `answer` with all of it, or `error`.
-     */
-    post: operations["query_stream"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/sessions": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Sessions
+         * @description List sessions, the last asked first.
+         */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * List Sessions
-     * @description List sessions, the last asked first.
-     */
-    get: operations["list_sessions"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/sessions/{session_id}": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Session
+         * @description Show the turns of a session.
+         */
+        get: operations["show_session"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Session
+         * @description Delete a session with its turns.
+         */
+        delete: operations["delete_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Show Session
-     * @description Show the turns of a session.
-     */
-    get: operations["show_session"];
-    put?: never;
-    post?: never;
-    /**
-     * Delete Session
-     * @description Delete a session with its turns.
-     */
-    delete: operations["delete_session"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/health": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Health
+         * @description Tell what works. 503 when nothing can be served: no index, no embedder or no Redis.
+         */
+        get: operations["health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Health
-     * @description Tell what works. 503 when nothing can be served: no index, no embedder or no Redis.
-     */
-    get: operations["health"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
 }
 export type webhooks = Record<string, never>;
 export interface components {
-  schemas: {
-    /**
-     * AnswerReply
-     * @description An answer. `model` is null when passages are only quoted; `notes` says what had to be left out.
-     */
-    AnswerReply: {
-      /** Text */
-      text: string;
-      /** Citations */
-      citations: components["schemas"]["CitationReply"][];
-      /** Model */
-      model: string | null;
-      /** Cached */
-      cached: boolean;
-      /** Notes */
-      notes: string[];
-      /** Generation */
-      generation: string;
+    schemas: {
+        /**
+         * AnswerReply
+         * @description An answer. `model` is null when passages are only quoted; `notes` says what had to be left out.
+         */
+        AnswerReply: {
+            /** Text */
+            text: string;
+            /** Citations */
+            citations: components["schemas"]["CitationReply"][];
+            /** Model */
+            model: string | null;
+            /** Cached */
+            cached: boolean;
+            /** Notes */
+            notes: string[];
+            /** Generation */
+            generation: string;
+        };
+        /** Body_add_files */
+        Body_add_files: {
+            /** Files */
+            files: string[];
+        };
+        /**
+         * CitationReply
+         * @description A passage that an answer rests on; the text of the answer calls it by `number`, like [1].
+         */
+        CitationReply: {
+            /** Number */
+            number: number;
+            /** Document Id */
+            document_id: string;
+            /** Title */
+            title: string;
+            /** Start */
+            start: number;
+            /** End */
+            end: number;
+            /** Score */
+            score: number;
+            /** Passage */
+            passage: string;
+        };
+        /**
+         * CollectionReply
+         * @description What the index of a collection holds.
+         */
+        CollectionReply: {
+            /** Name */
+            name: string;
+            /** Epoch */
+            epoch: string;
+            /** Sequence */
+            sequence: number;
+            /** Documents */
+            documents: number;
+            /** Passages */
+            passages: number;
+            /** Model */
+            model: string;
+            /** Dimension */
+            dimension: number;
+        };
+        /**
+         * ConditionReply
+         * @description The state of something that the service depends on, and since when.
+         */
+        ConditionReply: {
+            /** Name */
+            name: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ok" | "degraded" | "down";
+            /** Reason */
+            reason: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+        };
+        /**
+         * DocumentReply
+         * @description A document with its text.
+         */
+        DocumentReply: {
+            /** Id */
+            id: string;
+            /** Title */
+            title: string;
+            /** Passages */
+            passages: number;
+            /** Characters */
+            characters: number;
+            /** Sequence */
+            sequence: number;
+            /**
+             * Added
+             * Format: date-time
+             */
+            added: string;
+            /** Metadata */
+            metadata: {
+                [key: string]: string;
+            };
+            /** Text */
+            text: string;
+        };
+        /**
+         * DocumentSummary
+         * @description A document as it is listed.
+         */
+        DocumentSummary: {
+            /** Id */
+            id: string;
+            /** Title */
+            title: string;
+            /** Passages */
+            passages: number;
+            /** Characters */
+            characters: number;
+            /** Sequence */
+            sequence: number;
+            /**
+             * Added
+             * Format: date-time
+             */
+            added: string;
+            /** Metadata */
+            metadata: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * DocumentsReply
+         * @description A page of documents, oldest first; `next` is the cursor of the next page, null on the last.
+         */
+        DocumentsReply: {
+            /** Documents */
+            documents: components["schemas"]["DocumentSummary"][];
+            /** Next */
+            next: string | null;
+            /** Generation */
+            generation: string;
+        };
+        /**
+         * HealthReply
+         * @description `down` serves nothing (503); `degraded` lacks something; `restoring` takes no writes for now.
+         */
+        HealthReply: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ok" | "degraded" | "down" | "restoring";
+            /** Dependencies */
+            dependencies: components["schemas"]["ConditionReply"][];
+            /** Collections */
+            collections: components["schemas"]["CollectionReply"][];
+        };
+        /**
+         * HitReply
+         * @description A passage found; `start` and `end` are character offsets in the text of the document.
+         */
+        HitReply: {
+            /** Passage Id */
+            passage_id: number;
+            /** Document Id */
+            document_id: string;
+            /** Title */
+            title: string;
+            /** Start */
+            start: number;
+            /** End */
+            end: number;
+            /** Text */
+            text: string;
+            /** Score */
+            score: number;
+        };
+        /**
+         * NewDocumentRequest
+         * @description A text to keep; without an id it is given one.
+         */
+        NewDocumentRequest: {
+            /** Title */
+            title: string;
+            /** Text */
+            text: string;
+            /** Id */
+            id?: string | null;
+            /** Metadata */
+            metadata?: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * Problem
+         * @description What failed, on what, and what to do.
+         */
+        Problem: {
+            /** What */
+            what: string;
+            /** Hint */
+            hint: string;
+            /** Request Id */
+            request_id: string;
+        };
+        /**
+         * ProblemReply
+         * @description The body of every error.
+         */
+        ProblemReply: {
+            error: components["schemas"]["Problem"];
+        };
+        /**
+         * QueryRequest
+         * @description A question; with a session id it may refer to earlier ones and is remembered.
+         */
+        QueryRequest: {
+            /** Question */
+            question: string;
+            /** Session Id */
+            session_id?: string | null;
+            /**
+             * Limit
+             * @default 5
+             */
+            limit: number;
+        };
+        /**
+         * SearchReply
+         * @description Passages, best first.
+         */
+        SearchReply: {
+            /** Hits */
+            hits: components["schemas"]["HitReply"][];
+        };
+        /**
+         * SearchRequest
+         * @description Search by a text, or by a vector of the index' own dimension.
+         */
+        SearchRequest: {
+            /** Text */
+            text?: string | null;
+            /** Vector */
+            vector?: number[] | null;
+            /**
+             * Limit
+             * @default 10
+             */
+            limit: number;
+        };
+        /**
+         * SessionReply
+         * @description A session, oldest turn first.
+         */
+        SessionReply: {
+            /** Id */
+            id: string;
+            /** Turns */
+            turns: components["schemas"]["TurnReply"][];
+        };
+        /**
+         * SessionSummaryReply
+         * @description A session as it is listed; its title is the oldest question that it keeps.
+         */
+        SessionSummaryReply: {
+            /** Id */
+            id: string;
+            /** Title */
+            title: string;
+            /** Turns */
+            turns: number;
+            /**
+             * Last Asked
+             * Format: date-time
+             */
+            last_asked: string;
+        };
+        /**
+         * SessionsReply
+         * @description Sessions, the last asked first.
+         */
+        SessionsReply: {
+            /** Sessions */
+            sessions: components["schemas"]["SessionSummaryReply"][];
+        };
+        /**
+         * StoredReply
+         * @description Documents that are now kept and survive a crash.
+         */
+        StoredReply: {
+            /** Documents */
+            documents: components["schemas"]["DocumentSummary"][];
+        };
+        /**
+         * TurnReply
+         * @description A question of a session with its answer.
+         */
+        TurnReply: {
+            /** Question */
+            question: string;
+            /** Answer */
+            answer: string;
+            /** Citations */
+            citations: components["schemas"]["CitationReply"][];
+            /**
+             * Asked
+             * Format: date-time
+             */
+            asked: string;
+        };
     };
-    /** Body_add_files */
-    Body_add_files: {
-      /** Files */
-      files: string[];
-    };
-    /**
-     * CitationReply
-     * @description A passage that an answer rests on; the text of the answer calls it by `number`, like [1].
-     */
-    CitationReply: {
-      /** Number */
-      number: number;
-      /** Document Id */
-      document_id: string;
-      /** Title */
-      title: string;
-      /** Start */
-      start: number;
-      /** End */
-      end: number;
-      /** Score */
-      score: number;
-      /** Passage */
-      passage: string;
-    };
-    /**
-     * CollectionReply
-     * @description What the index of a collection holds.
-     */
-    CollectionReply: {
-      /** Name */
-      name: string;
-      /** Epoch */
-      epoch: string;
-      /** Sequence */
-      sequence: number;
-      /** Documents */
-      documents: number;
-      /** Passages */
-      passages: number;
-      /** Model */
-      model: string;
-      /** Dimension */
-      dimension: number;
-    };
-    /**
-     * ConditionReply
-     * @description The state of something that the service depends on, and since when.
-     */
-    ConditionReply: {
-      /** Name */
-      name: string;
-      /**
-       * State
-       * @enum {string}
-       */
-      state: "ok" | "degraded" | "down";
-      /** Reason */
-      reason: string;
-      /**
-       * Since
-       * Format: date-time
-       */
-      since: string;
-    };
-    /**
-     * DocumentReply
-     * @description A document with its text.
-     */
-    DocumentReply: {
-      /** Id */
-      id: string;
-      /** Title */
-      title: string;
-      /** Passages */
-      passages: number;
-      /** Characters */
-      characters: number;
-      /** Sequence */
-      sequence: number;
-      /**
-       * Added
-       * Format: date-time
-       */
-      added: string;
-      /** Metadata */
-      metadata: {
-        [key: string]: string;
-      };
-      /** Text */
-      text: string;
-    };
-    /**
-     * DocumentSummary
-     * @description A document as it is listed.
-     */
-    DocumentSummary: {
-      /** Id */
-      id: string;
-      /** Title */
-      title: string;
-      /** Passages */
-      passages: number;
-      /** Characters */
-      characters: number;
-      /** Sequence */
-      sequence: number;
-      /**
-       * Added
-       * Format: date-time
-       */
-      added: string;
-      /** Metadata */
-      metadata: {
-        [key: string]: string;
-      };
-    };
-    /**
-     * DocumentsReply
-     * @description A page of documents, oldest first; `next` is the cursor of the next page, null on the last.
-     */
-    DocumentsReply: {
-      /** Documents */
-      documents: components["schemas"]["DocumentSummary"][];
-      /** Next */
-      next: string | null;
-      /** Generation */
-      generation: string;
-    };
-    /**
-     * HealthReply
-     * @description `down` serves nothing (503); `degraded` lacks something; `restoring` takes no writes for now.
-     */
-    HealthReply: {
-      /**
-       * State
-       * @enum {string}
-       */
-      state: "ok" | "degraded" | "down" | "restoring";
-      /** Dependencies */
-      dependencies: components["schemas"]["ConditionReply"][];
-      /** Collections */
-      collections: components["schemas"]["CollectionReply"][];
-    };
-    /**
-     * HitReply
-     * @description A passage found; `start` and `end` are character offsets in the text of the document.
-     */
-    HitReply: {
-      /** Passage Id */
-      passage_id: number;
-      /** Document Id */
-      document_id: string;
-      /** Title */
-      title: string;
-      /** Start */
-      start: number;
-      /** End */
-      end: number;
-      /** Text */
-      text: string;
-      /** Score */
-      score: number;
-    };
-    /**
-     * NewDocumentRequest
-     * @description A text to keep; without an id it is given one.
-     */
-    NewDocumentRequest: {
-      /** Title */
-      title: string;
-      /** Text */
-      text: string;
-      /** Id */
-      id?: string | null;
-      /** Metadata */
-      metadata?: {
-        [key: string]: string;
-      };
-    };
-    /**
-     * Problem
-     * @description What failed, on what, and what to do.
-     */
-    Problem: {
-      /** What */
-      what: string;
-      /** Hint */
-      hint: string;
-      /** Request Id */
-      request_id: string;
-    };
-    /**
-     * ProblemReply
-     * @description The body of every error.
-     */
-    ProblemReply: {
-      error: components["schemas"]["Problem"];
-    };
-    /**
-     * QueryRequest
-     * @description A question; with a session id it may refer to earlier ones and is remembered.
-     */
-    QueryRequest: {
-      /** Question */
-      question: string;
-      /** Session Id */
-      session_id?: string | null;
-      /**
-       * Limit
-       * @default 5
-       */
-      limit: number;
-    };
-    /**
-     * SearchReply
-     * @description Passages, best first.
-     */
-    SearchReply: {
-      /** Hits */
-      hits: components["schemas"]["HitReply"][];
-    };
-    /**
-     * SearchRequest
-     * @description Search by a text, or by a vector of the index' own dimension.
-     */
-    SearchRequest: {
-      /** Text */
-      text?: string | null;
-      /** Vector */
-      vector?: number[] | null;
-      /**
-       * Limit
-       * @default 10
-       */
-      limit: number;
-    };
-    /**
-     * SessionReply
-     * @description A session, oldest turn first.
-     */
-    SessionReply: {
-      /** Id */
-      id: string;
-      /** Turns */
-      turns: components["schemas"]["TurnReply"][];
-    };
-    /**
-     * SessionSummaryReply
-     * @description A session as it is listed; its title is the oldest question that it keeps.
-     */
-    SessionSummaryReply: {
-      /** Id */
-      id: string;
-      /** Title */
-      title: string;
-      /** Turns */
-      turns: number;
-      /**
-       * Last Asked
-       * Format: date-time
-       */
-      last_asked: string;
-    };
-    /**
-     * SessionsReply
-     * @description Sessions, the last asked first.
-     */
-    SessionsReply: {
-      /** Sessions */
-      sessions: components["schemas"]["SessionSummaryReply"][];
-    };
-    /**
-     * StoredReply
-     * @description Documents that are now kept and survive a crash.
-     */
-    StoredReply: {
-      /** Documents */
-      documents: components["schemas"]["DocumentSummary"][];
-    };
-    /**
-     * TurnReply
-     * @description A question of a session with its answer.
-     */
-    TurnReply: {
-      /** Question */
-      question: string;
-      /** Answer */
-      answer: string;
-      /** Citations */
-      citations: components["schemas"]["CitationReply"][];
-      /**
-       * Asked
-       * Format: date-time
-       */
-      asked: string;
-    };
-  };
-  responses: never;
-  parameters: never;
-  requestBodies: never;
-  headers: never;
-  pathItems: never;
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-  list_documents: {
-    parameters: {
-      query?: {
-        limit?: number;
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
+    list_documents: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentsReply"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
+    add_document: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          "application/json": components["schemas"]["DocumentsReply"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDocumentRequest"];
+            };
         };
-      };
-      /** @description Client Error */
-      "4XX": {
-        headers: {
-          [name: string]: unknown;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentSummary"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
         };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-      /** @description Server Error */
-      "5XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
     };
-  };
-  add_document: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    add_files: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["Body_add_files"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredReply"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+        };
     };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["NewDocumentRequest"];
-      };
+    show_document: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentReply"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+        };
     };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
+    delete_document: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document_id: string;
+            };
+            cookie?: never;
         };
-        content: {
-          "application/json": components["schemas"]["DocumentSummary"];
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
         };
-      };
-      /** @description Client Error */
-      "4XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-      /** @description Server Error */
-      "5XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
     };
-  };
-  add_files: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    search: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SearchRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchReply"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+        };
     };
-    requestBody: {
-      content: {
-        "multipart/form-data": components["schemas"]["Body_add_files"];
-      };
+    query: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueryRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerReply"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+        };
     };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
+    query_stream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          "application/json": components["schemas"]["StoredReply"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueryRequest"];
+            };
         };
-      };
-      /** @description Client Error */
-      "4XX": {
-        headers: {
-          [name: string]: unknown;
+        responses: {
+            /** @description Server-sent events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
         };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-      /** @description Server Error */
-      "5XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
     };
-  };
-  show_document: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        document_id: string;
-      };
-      cookie?: never;
+    list_sessions: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsReply"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
+    show_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
         };
-        content: {
-          "application/json": components["schemas"]["DocumentReply"];
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionReply"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
         };
-      };
-      /** @description Client Error */
-      "4XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-      /** @description Server Error */
-      "5XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
     };
-  };
-  delete_document: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        document_id: string;
-      };
-      cookie?: never;
+    delete_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
+    health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content?: never;
-      };
-      /** @description Client Error */
-      "4XX": {
-        headers: {
-          [name: string]: unknown;
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthReply"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthReply"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemReply"];
+                };
+            };
         };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-      /** @description Server Error */
-      "5XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
     };
-  };
-  search: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["SearchRequest"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["SearchReply"];
-        };
-      };
-      /** @description Client Error */
-      "4XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-      /** @description Server Error */
-      "5XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-    };
-  };
-  query: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["QueryRequest"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["AnswerReply"];
-        };
-      };
-      /** @description Client Error */
-      "4XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-      /** @description Server Error */
-      "5XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-    };
-  };
-  query_stream: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["QueryRequest"];
-      };
-    };
-    responses: {
-      /** @description Server-sent events. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "text/event-stream": unknown;
-        };
-      };
-      /** @description Client Error */
-      "4XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-      /** @description Server Error */
-      "5XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-    };
-  };
-  list_sessions: {
-    parameters: {
-      query?: {
-        limit?: number;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["SessionsReply"];
-        };
-      };
-      /** @description Client Error */
-      "4XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-      /** @description Server Error */
-      "5XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-    };
-  };
-  show_session: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        session_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["SessionReply"];
-        };
-      };
-      /** @description Client Error */
-      "4XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-      /** @description Server Error */
-      "5XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-    };
-  };
-  delete_session: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        session_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Client Error */
-      "4XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-      /** @description Server Error */
-      "5XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-    };
-  };
-  health: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HealthReply"];
-        };
-      };
-      /** @description Service Unavailable */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HealthReply"];
-        };
-      };
-      /** @description Client Error */
-      "4XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-      /** @description Server Error */
-      "5XX": {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProblemReply"];
-        };
-      };
-    };
-  };
 }

@@ -25,11 +25,11 @@ function stale(queries: QueryClient): unknown[] {
 
 test.each([
   ["hello", ["health", "documents", "sessions"]],
-  ["restore.changed", ["health", "documents", "sessions"]],
+  ["restore.changed", ["health", "documents", "sessions", "session"]],
   ["health.changed", ["health", "sessions"]],
   ["document.added", ["health", "documents"]],
   ["index.changed", ["health", "documents"]],
-])("%s makes %j stale, and never an open conversation", (kind, keys) => {
+])("%s makes %j stale, and no more", (kind, keys) => {
   const queries = filled();
   staleness(queries).ears.heard({ kind });
   vi.advanceTimersByTime(400);

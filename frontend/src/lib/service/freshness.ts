@@ -56,8 +56,11 @@ export function staleness(queries: QueryClient): { ears: Ears; stop: () => void 
   return {
     ears: {
       heard: ({ kind }) => {
-        if (kind === "hello" || kind === "restore.changed") {
+        if (kind === "hello") {
           soon("health", "documents", "sessions");
+        } else if (kind === "restore.changed") {
+          // Even an open conversation may be another afterwards.
+          soon("health", "documents", "sessions", "session");
         } else if (kind === "health.changed") {
           soon("health", "sessions");
         } else {
