@@ -42,10 +42,7 @@ lock: $(VENV)/.dev
 	$(BIN)/uv pip compile -q --group node --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock" -o requirements-node.lock
 
 secrets:
-	@mkdir -p -m 700 secrets
-	@for name in redis_password api_token; do \
-	  test -s secrets/$$name || (umask 022 && openssl rand -hex 24 > secrets/$$name && echo "Made secrets/$$name."); \
-	done
+	@sh deploy/first-start.sh
 
 clean:
 	rm -rf $(VENV) .demo build test-reports frontend/node_modules frontend/dist

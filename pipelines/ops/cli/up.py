@@ -14,6 +14,7 @@ from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.options import Json
 from pipelines.ops.cli.wiring import context, settings_here
 from pipelines.ops.localstack import LOGS, LocalStack
+from pipelines.ops.localstack.page import with_page
 from pipelines.ops.restore import journal as journals
 from pipelines.ops.settings import OpsSettings
 
@@ -27,7 +28,7 @@ def up(
 ) -> None:
     """Run Redis and the backend on this machine; Ctrl-C stops both."""
     with guarded(json=as_json) as output, _signals_noted() as stopping:
-        settings = settings_here()
+        settings = with_page(settings_here())
         _end_restore(output, settings, running=False)
         stack = LocalStack(
             settings,
@@ -83,6 +84,7 @@ def _data(stack: LocalStack) -> dict[str, object]:
     service = stack.settings.service
     return {
         "url": stack.url,
+        "page": f"{stack.url}/" if service.page_dir else None,
         "docs": stack.docs_url,
         "health": f"{stack.url}/health",
         "redis": {"host": service.redis_host, "port": service.redis_port, "pid": stack.redis_pid},
@@ -94,7 +96,7 @@ def _data(stack: LocalStack) -> dict[str, object]:
 
 def _text(stack: LocalStack) -> str:
     service = stack.settings.service
-    page = [f"  page          {stack.url}/"] if service.page_dir else []
+    page = [f"  page          {stack.url}/" if service.page_dir else "  page          not built: `make page`"]
     login = ["  signing in    with the token in API_TOKEN"] if service.api_token else []
     return "\n".join(
         [

@@ -1,0 +1,73 @@
+"""Every command that the README shows for containers is run, in its order, in a copy of the project."""
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import free_port
+from tests.stack.compose import PROJECT, compose_command
+from tests.stack.engine import Engine
+
+PORTS = ("REDIS_PORT", "API_PORT", "SYNAPSE_PORT")
+
+
+def commands() -> list[str]:
+    """Return the lines of the README's blocks for containers."""
+    blocks = re.findall(
+        r"^```shell\n(.*?)^```", (PROJECT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    return [line for block in blocks for line in block.splitlines() if line]
+
+
+@pytest.fixture(scope="module")
+def copy(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give a copy of the project as a clone has it; what was started in it is taken down."""
+    folder = tmp_path_factory.mktemp("readme") / "synapse"
+    files = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    for name in filter(None, files):
+        if (PROJECT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((PROJECT / name).read_bytes())
+    yield folder
+    down = [*compose_command(), "--profile", "*", "down", "--volumes", "--timeout", "3"]
+    subprocess.run(down, cwd=folder, env=dict(docker.environ), check=True, capture_output=True)
+
+
+def test_each_command_works(docker: Engine, copy: Path) -> None:
+    """Each ends with code 0."""
+    ports = {name: str(free_port()) for name in PORTS}
+    compose = shlex.join(compose_command())
+    found = commands()
+    assert sum("docker compose" in line for line in found) > 10
+    for line in found:
+        done = subprocess.run(
+            ["bash", "-c", line.replace("docker compose", compose).replace("--rm ops", "--rm -T ops")],
+            env={**os.environ, **docker.environ, **ports},
+            cwd=copy,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+            timeout=600,
+        )
+        assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+
+
+def test_the_settings_that_the_example_names_are_known() -> None:
+    """Each line of .env.example names a setting of compose, of the service or of the commands."""
+    names = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE))
+    readme = (PROJECT / "README.md").read_text()
+    compose = "".join(path.read_text() for path in PROJECT.glob("docker-compose*.yml"))
+    unknown = {name for name in names if f"{name}" not in compose + readme and not name.startswith("MODEL_")}
+    assert unknown <= {"COMPOSE_FILE"}
