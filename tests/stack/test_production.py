@@ -1,0 +1,129 @@
+"""Production on its one port: nobody without the token, one set of headers, workers that agree."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.app.load import Load
+from tests.stack.deployment import wait_until
+from tests.stack.engine import Engine
+from tests.stack.whole import Whole, signal_worker, whole_stack
+
+CLIENTS = 200
+WITHOUT = {("POST", "/api/login"), ("GET", "/api/login")}
+HEADERS = (
+    "content-security-policy",
+    "x-content-type-options",
+    "referrer-policy",
+    "x-frame-options",
+    "cross-origin-opener-policy",
+    "cross-origin-resource-policy",
+    "permissions-policy",
+)
+
+
+@pytest.fixture(scope="module")
+def site(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    """Run production."""
+    with whole_stack(docker, tmp_path_factory.mktemp("production")) as running:
+        yield running
+
+
+@pytest.fixture
+def stranger(site: Whole) -> Iterator[httpx.Client]:
+    """Return a client without the token."""
+    with httpx.Client(base_url=site.url, trust_env=False, timeout=30) as client:
+        yield client
+
+
+def test_without_the_token_nothing_is_read_or_written(stranger: httpx.Client) -> None:
+    """Every operation that the API describes, but the sign-in itself."""
+    described = stranger.get("/api/openapi.json").json()["paths"]
+    asked = [
+        (method.upper(), path)
+        for path, methods in described.items()
+        for method in methods
+        if path.startswith("/api/") and (method.upper(), path) not in WITHOUT
+    ]
+    assert len(asked) >= 10
+    for method, path in asked:
+        answer = stranger.request(method, path.replace("{document_id}", "x").replace("{session_id}", "x"))
+        assert answer.status_code == 401, (method, path, answer.text)
+        assert answer.json()["error"]["hint"]
+    assert stranger.get("/health").json() == {"state": "ok", "dependencies": [], "collections": []}
+
+
+@pytest.mark.parametrize("path", ["/metrics", "//metrics", "/api/../metrics", "/%6detrics", "/Metrics"])
+def test_metrics_are_not_there(stranger: httpx.Client, path: str) -> None:
+    """By no spelling."""
+    answer = stranger.get(path)
+    assert answer.status_code in {400, 404}
+    assert "synapse_" not in answer.text
+
+
+def test_another_page_and_another_name_are_refused(stranger: httpx.Client, site: Whole) -> None:
+    """A form of another site with our cookie, and a name that was bound to this address."""
+    assert stranger.post("/api/login", json={"token": site.made.token}).status_code == 204
+    text = {"title": "t", "text": "t"}
+    assert stranger.post("/api/documents", json=text, headers={"Origin": site.url}).status_code == 201
+    for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {}):
+        assert stranger.post("/api/documents", json=text, headers=headers).status_code == 403, headers
+    rebound = stranger.get("/api/documents", headers={"Host": "evil.example"})
+    assert rebound.status_code == 421
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/documents/x", "/assets/none.js", "/robots.txt", "/api/documents", "/health", "/metrics", "/ws"],
+)
+def test_headers_of_every_place(stranger: httpx.Client, path: str) -> None:
+    """Each of them once, whatever the status."""
+    answer = stranger.get(path)
+    for name in HEADERS:
+        assert len(answer.headers.get_list(name)) == 1, (path, name)
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert answer.headers["server"] == "nginx"
+
+
+def test_four_workers_agree_after_writes(site: Whole) -> None:
+    """Whoever is asked on a new connection knows what was just written."""
+    for number in range(5):
+        added = site.add(f"Agreed {number}", f"It was agreed {number} times.")
+        for _ in range(12):
+            answer = httpx.get(f"{site.url}/api/documents/{added}", headers=site.headers, trust_env=False)
+            assert answer.status_code == 200
+
+
+def test_a_worker_is_replaced_without_a_loss(site: Whole) -> None:
+    """Hundreds of clients on loopback through nginx, one worker told to end: every request is answered."""
+    added = site.add("Kept", "Kept under load.")
+    load = Load(site.made.ports["SYNAPSE_PORT"], f"/api/documents/{added}", site.headers, CLIENTS, 0.5)
+
+    async def replace() -> None:
+        await asyncio.sleep(1)  # the load is up
+        gone = signal_worker(site.made, "TERM")
+        await asyncio.to_thread(wait_until, lambda: not _runs(gone), "the worker has ended")
+        await asyncio.sleep(1)  # its successor takes its part
+
+    seen = asyncio.run(load.during(replace))
+    assert seen.dropped == []
+    assert set(seen.answers) == {200}
+    assert seen.answers[200] > CLIENTS
+
+
+def test_a_restarted_backend_is_found_again(site: Whole) -> None:
+    """A restart of its container gives it a new process, perhaps a new address: nginx needs nothing for it."""
+    site.made.compose("restart", "backend")
+    wait_until(lambda: httpx.get(f"{site.url}/health", trust_env=False).status_code == 200, "it is back")
+    assert httpx.get(f"{site.url}/api/documents", headers=site.headers, trust_env=False).status_code == 200
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,90 @@
+"""The whole of production in containers, as a browser and a stranger meet it on its one port."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from app.stores.index.layout import restore_marker
+from tests.browser.site import MAX_DOCUMENT_BYTES
+from tests.stack.deployment import PRODUCTION, QUICK, Deployment, deployed, wait_until
+from tests.stack.engine import Engine
+
+
+class Whole:
+    """What the tests of the page ask of a site, here with containers behind it."""
+
+    def __init__(self, made: Deployment) -> None:
+        self.made = made
+        self.url = f"http://127.0.0.1:{made.ports['SYNAPSE_PORT']}"
+
+    @property
+    def backend_url(self) -> str:
+        """Where the API is."""
+        return self.url
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a program shows to be let in."""
+        return {"Authorization": f"Bearer {self.made.token}"}
+
+    def lose_backend(self) -> None:
+        """Kill the container of the backend; it stays away."""
+        self.made.compose("kill", "backend")
+
+    def bring_back(self) -> None:
+        """Start it; return when nginx finds it again."""
+        self.made.compose("start", "backend")
+        wait_until(self._serves, "the backend answers through nginx")
+
+    def restoring(self, *, now: bool) -> None:
+        """Lay the marker of a restore, or take it away."""
+        marker = restore_marker(self.made.folder / "data")
+        if now:
+            marker.write_text("{}")
+            marker.chmod(0o644)
+        else:
+            marker.unlink()
+
+    def add(self, title: str, text: str) -> str:
+        """Add a document; return its id."""
+        added = httpx.post(
+            f"{self.url}/api/documents",
+            json={"title": title, "text": text},
+            headers=self.headers,
+            trust_env=False,
+        )
+        assert added.status_code == 201, added.text
+        return str(added.json()["id"])
+
+    def ask(self, session_id: str, question: str) -> None:
+        """Ask a question beside the page."""
+        body = {"question": question, "session_id": session_id}
+        httpx.post(
+            f"{self.url}/api/query", json=body, headers=self.headers, trust_env=False
+        ).raise_for_status()
+
+    def _serves(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health", trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+
+@contextmanager
+def whole_stack(engine: Engine, folder: Path) -> Iterator[Whole]:
+    """Run Redis, four workers of the backend, and nginx with the built page."""
+    files = (*PRODUCTION, QUICK[-1])
+    with deployed(engine, folder, files, f"MAX_DOCUMENT_BYTES={MAX_DOCUMENT_BYTES}") as made:
+        made.up()
+        yield Whole(made)
+
+
+def signal_worker(made: Deployment, name: str) -> int:
+    """Send a signal to one worker of the backend; return its process."""
+    master = made.pids("synapse_backend")[0]
+    children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    subprocess.run(["kill", f"-{name}", children[0]], check=True)
+    return int(children[0])
