@@ -115,7 +115,7 @@ def test_a_worker_is_replaced_without_a_loss(site: Whole) -> None:
 
 
 def test_a_restarted_backend_is_found_again(site: Whole) -> None:
-    """A restart of its container gives it a new process, perhaps a new address: nginx needs nothing for it."""
+    """Its container has a new process then, perhaps a new address: nginx needs nothing for it."""
     site.made.compose("restart", "backend")
     wait_until(lambda: httpx.get(f"{site.url}/health", trust_env=False).status_code == 200, "it is back")
     assert httpx.get(f"{site.url}/api/documents", headers=site.headers, trust_env=False).status_code == 200
