@@ -1,9 +1,13 @@
 """The command `synapse` and its subcommands."""
 
+import json
+import sys
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.markup import escape
 
 from pipelines.ops.cli.backup import backup
 from pipelines.ops.cli.demo import demo
@@ -13,7 +17,9 @@ from pipelines.ops.cli.points import points
 from pipelines.ops.cli.restore import restore
 from pipelines.ops.cli.up import up
 from pipelines.ops.cli.verify import verify
+from pipelines.ops.errors import ExitCode
 
+_HELP = "Add --help to the command to see what it takes, with examples."
 EXIT_CODES = """
 Exit codes: 0 done, 1 failed, 2 usage, 3 nothing to do or not found, 4 damaged data, 5 cannot reach,
 6 refused by a safety check, 7 no Dagger engine.
@@ -53,5 +59,25 @@ def main(
 
 
 def run() -> None:
-    """Run the command line; the exit code is the one of the table."""
-    app()
+    """Run the command line; the exit code is the one of the table, and `--json` always gives one document."""
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as error:
+        code = _misused(error)
+    except typer.Abort:
+        code = ExitCode.FAILED
+    sys.exit(code)
+
+
+def _misused(error: typer.TyperException) -> ExitCode:
+    """Say what was wrong with the arguments, before any command began."""
+    format_message = getattr(error, "format_message", None)
+    what = str(format_message() if format_message else error)
+    if not what:
+        return ExitCode.USAGE  # nothing was asked for, and the help has been shown
+    errors = Console(stderr=True, soft_wrap=True)
+    errors.print(f"[bold red]Error:[/] {escape(what)}", highlight=False)
+    errors.print(f"[bold]Remedy:[/] {escape(_HELP)}", highlight=False)
+    if "--json" in sys.argv:
+        sys.stdout.write(json.dumps({"error": {"what": what, "hint": _HELP}}) + "\n")
+    return ExitCode.USAGE

@@ -90,3 +90,22 @@ def test_every_command_has_help_with_examples() -> None:
     assert len(commands) >= 9
     for name, command in commands.items():
         assert "Example" in (command.epilog or ""), name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("backup", "--only", "foo", "--json"), "--only"),
+        (("verify", "--level", "4", "--json"), "--level"),
+        (("points", "list", "--json", "--nonsense"), "--nonsense"),
+    ],
+)
+def test_a_misused_command_gives_one_document_too(
+    tmp_path: Path, arguments: tuple[str, ...], named: str
+) -> None:
+    """Arguments that the parser refuses: code 2, what was wrong on both ways out."""
+    done = _run(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert named in json.loads(done.stdout)["error"]["what"]
+    assert named in done.stderr
+    assert "--help" in done.stderr
