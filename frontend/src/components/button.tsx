@@ -40,7 +40,7 @@ export function WriteButton({ onClick, className, explained = false, children, .
   const block = useWriteBlock();
   const reason = useId();
   return (
-    <span className="inline-flex flex-col gap-1">
+    <span className="inline-flex flex-col items-start gap-1">
       <Button
         {...rest}
         className={className}

@@ -107,9 +107,7 @@ function Row({ session, detailed, onDelete }: RowProps) {
           }
         }}
         className={
-          detailed
-            ? ""
-            : "absolute right-0 opacity-0 group-hover:opacity-100 focus-visible:opacity-100 pointer-coarse:opacity-100"
+          detailed ? "" : "absolute right-0 pointer-fine:not-group-hover:not-focus-visible:opacity-0!"
         }
       >
         <Trash2 className="size-4" aria-hidden="true" />
