@@ -3,7 +3,9 @@
 import asyncio
 import http.client
 import os
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -118,11 +120,30 @@ def test_a_worker_is_replaced_without_a_loss(site: Whole) -> None:
     assert seen.answers[200] > CLIENTS
 
 
+@pytest.mark.parametrize("way", ["SIGKILL", "SIGSTOP"])
+def test_nginx_comes_back(site: Whole, way: str) -> None:
+    """Killed or hung, all of it: a new start of its container, and the page is served again."""
+    made, name = site.made, "synapse_frontend"
+    first = made.inspect(name)["State"]["StartedAt"]
+    for pid in made.pids(name):
+        with suppress(ProcessLookupError):  # it may end with the one before
+            os.kill(pid, signal.Signals[way])
+    wait_until(lambda: made.inspect(name)["State"]["StartedAt"] != first, "it is started again", 120)
+    wait_until(lambda: _page(site), "the page is served again", 120)
+
+
 def test_a_restarted_backend_is_found_again(site: Whole) -> None:
     """Its container has a new process then, perhaps a new address: nginx needs nothing for it."""
     site.made.compose("restart", "backend")
     wait_until(lambda: httpx.get(f"{site.url}/health", trust_env=False).status_code == 200, "it is back")
     assert httpx.get(f"{site.url}/api/documents", headers=site.headers, trust_env=False).status_code == 200
+
+
+def _page(site: Whole) -> bool:
+    try:
+        return "<html" in httpx.get(f"{site.url}/", trust_env=False, timeout=5).text
+    except httpx.HTTPError:
+        return False
 
 
 def _runs(pid: int) -> bool:

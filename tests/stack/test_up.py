@@ -1,5 +1,6 @@
 """Both forms of the stack come up healthy, in the time that the requirements state, and serve."""
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -79,6 +80,8 @@ def test_sources_are_served_as_they_change(docker: Engine, tmp_path: Path) -> No
     """A changed Python file and a changed React file are there without a restart of a container."""
     with deployed(docker, tmp_path, DEVELOPMENT) as made:
         made.up()
+        lines = {one["name"]: one for one in json.loads(made.synapse("doctor", "--json").stdout)["findings"]}
+        assert (lines["hot reload"]["state"], lines["page"]["state"]) == ("green", "green"), lines
         started = {name: made.inspect(f"synapse_{name}")["State"]["StartedAt"] for name in SERVICES}
         source = tmp_path / "app" / "api" / "application.py"
         source.write_text(source.read_text().replace('title="Synapse"', 'title="Synapse reloaded"'))
