@@ -201,7 +201,9 @@ def into_running(place: Place, deaths: int | None) -> None:
         with running(place) as one:
             before = one.state()
             done = place.restoring(one, last)
-            assert done.returncode == -signal.SIGKILL, done.stderr
+            # How many chunks a snapshot has that the repository has not is not the same each time.
+            ended_before = done.returncode == 0 and int(done.stdout) < last
+            assert ended_before or done.returncode == -signal.SIGKILL, done.stderr
             recover(one.work())
             found = looked_at(one)
             assert same(found, old) or same(found, new), (found[1:], old[1:], new[1:])
