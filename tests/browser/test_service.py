@@ -25,7 +25,8 @@ def test_a_lost_backend_is_told_of_and_so_is_its_return(site: Site, page: Page) 
         page.get_by_role("link", name="New question").click()
         expect(page.get_by_text(UNREACHABLE).first).to_be_visible()
         ask(page, "What may come back?")
-        expect(page.get_by_role("alert")).to_contain_text(UNREACHABLE)
+        # Through nginx it may be a time-out: nobody has the address of a container that is gone.
+        expect(page.get_by_role("alert")).to_contain_text(re.compile("cannot be reached|not answer in time"))
     finally:
         site.bring_back()
     expect(page.get_by_role("status").get_by_text(UNREACHABLE)).to_have_count(0)

@@ -124,6 +124,8 @@ def test_a_worker_is_replaced_without_a_loss(site: Whole) -> None:
 def test_nginx_comes_back(site: Whole, way: str) -> None:
     """Killed or hung, all of it: a new start of its container, and the page is served again."""
     made, name = site.made, "synapse_frontend"
+    # A check that was never good since the start is patient.
+    wait_until(lambda: _healthy(site, name), "it is healthy", 120)
     first = made.inspect(name)["State"]["StartedAt"]
     for pid in made.pids(name):
         with suppress(ProcessLookupError):  # it may end with the one before
@@ -134,16 +136,25 @@ def test_nginx_comes_back(site: Whole, way: str) -> None:
 
 def test_a_restarted_backend_is_found_again(site: Whole) -> None:
     """Its container has a new process then, perhaps a new address: nginx needs nothing for it."""
+    wait_until(lambda: _page(site), "the page is served", 120)
     site.made.compose("restart", "backend")
-    wait_until(lambda: httpx.get(f"{site.url}/health", trust_env=False).status_code == 200, "it is back")
+    wait_until(lambda: _status(site, "/health") == 200, "it is back")
     assert httpx.get(f"{site.url}/api/documents", headers=site.headers, trust_env=False).status_code == 200
 
 
 def _page(site: Whole) -> bool:
+    return _status(site, "/") == 200
+
+
+def _status(site: Whole, path: str) -> int:
     try:
-        return "<html" in httpx.get(f"{site.url}/", trust_env=False, timeout=5).text
+        return httpx.get(f"{site.url}{path}", trust_env=False, timeout=10).status_code
     except httpx.HTTPError:
-        return False
+        return 0
+
+
+def _healthy(site: Whole, name: str) -> bool:
+    return bool(site.made.inspect(name)["State"].get("Health", {}).get("Status") == "healthy")
 
 
 def _runs(pid: int) -> bool:
