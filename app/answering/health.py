@@ -12,6 +12,9 @@ from app.inference.errors import ModelLoadingError
 from app.stores.index.port import IndexDescription
 
 State = Literal["ok", "degraded", "down"]
+PATIENCE_S = 2.5
+"""Well below the four seconds after which the container's health check takes the service for hung: it must be
+told what does not answer, or the check would end a service that only waits for another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Health:
         *,
         restoring: Callable[[], bool],
         clock: Callable[[], datetime],
-        patience: float = 4.0,
+        patience: float = PATIENCE_S,
         fresh: float = 1.0,
     ) -> None:
         self._dependencies = [Dependency("index", self._describe, vital=True), *dependencies]

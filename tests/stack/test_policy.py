@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.answering.health import PATIENCE_S
 from tests.stack.compose import compose_command
 from tests.stack.deployment import DEVELOPMENT, PRODUCTION, laid_out
 from tests.stack.engine import Engine, NoEngineError
@@ -16,6 +17,8 @@ LIMITS = {"redis": ("0.5", 512), "backend": ("2", 2048), "frontend": ("1", 1024)
 RESERVED = {"redis": ("0.25", 256), "backend": ("1", 1024), "frontend": ("0.5", 512)}
 HEALTH = {"redis": ("10s", "3s", "10s"), "backend": ("15s", "5s", "30s"), "frontend": ("15s", "5s", "20s")}
 MEGABYTE = 1 << 20
+_STARTS_S = 1.5
+"""What the check itself may need to start on a slow machine."""
 
 
 @pytest.fixture(params=sorted(FORMS))
@@ -82,6 +85,13 @@ def test_names_order_and_health(form: tuple[str, dict[str, Any]]) -> None:
         assert list(service["networks"]) == ["synapse_network"], name
     assert found["backend"]["depends_on"]["redis"]["condition"] == "service_healthy"
     assert found["frontend"]["depends_on"]["backend"]["condition"] == "service_healthy"
+
+
+def test_a_service_that_waits_for_another_is_not_taken_for_hung(form: tuple[str, dict[str, Any]]) -> None:
+    """The backend says what does not answer well before its own health check would call it hung."""
+    words = form[1]["backend"]["healthcheck"]["test"]
+    limit = float(words[words.index("/usr/local/lib/synapse/heal.sh") + 1])
+    assert PATIENCE_S + _STARTS_S <= limit < float(HEALTH["backend"][1].removesuffix("s"))
 
 
 def test_only_loopback_is_published(form: tuple[str, dict[str, Any]]) -> None:
