@@ -39,6 +39,13 @@ def test_nobody_is_root(docker: Engine, name: str) -> None:
     print(f"{name}: {int(json.loads(docker.docker('inspect', name))[0]['Size']) / 1e6:.0f} MB")  # noqa: T201  # a figure
 
 
+@pytest.mark.parametrize("user", ["1000:1000", "1234:1234"])
+def test_whoever_runs_it_has_room_for_scratch_servers(docker: Engine, user: str) -> None:
+    """A new scratch volume can be written by the user that SYNAPSE_USER names, whichever it is."""
+    run = ("run", "--rm", "--user", user, "--volume", "/scratch", "--entrypoint", "/bin/sh")
+    docker.docker(*run, "synapse-ops", "-c", "touch /scratch/written")
+
+
 @pytest.mark.parametrize("name", sorted(IMAGES))
 def test_no_compiler_and_no_secret_in_any_layer(docker: Engine, name: str) -> None:
     """No layer holds a compiler, a key, a token or a file of settings, hidden by a later one or not."""
