@@ -13,6 +13,8 @@ armed=/tmp/.was-well
 unanswered=$(($(cat "$count" 2>/dev/null || echo 0) + 1))
 # Counted before it is asked, since Docker kills a check that takes too long.
 echo "$unanswered" > "$count"
+# What is asked is in this container; Docker may have told of a proxy for the way out, which does not know it.
+unset http_proxy HTTP_PROXY
 timeout -s KILL "$limit" "$@"
 code=$?
 case $code in
