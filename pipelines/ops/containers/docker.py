@@ -56,7 +56,10 @@ class Container:
 
 def containers() -> dict[str, Container]:
     """Return the containers of the stack by service, running or not. Raises OpsError, UnreachableError."""
-    ids = docker("ps", "--all", "--quiet", "--filter", f"label={_LABEL}.project={PROJECT}").split()
+    # What `docker compose run` leaves bears the name of the service as well.
+    wanted = (f"{_LABEL}.project={PROJECT}", f"{_LABEL}.oneoff=False")
+    filters = [word for label in wanted for word in ("--filter", f"label={label}")]
+    ids = docker("ps", "--all", "--quiet", *filters).split()
     found = json.loads(docker("inspect", *ids)) if ids else []
     by_service = {facts["Config"]["Labels"].get(f"{_LABEL}.service"): facts for facts in found}
     return {name: Container(name, by_service[name]) for name in SERVICES if name in by_service}
