@@ -21,7 +21,8 @@ PASSWORD_FILE = "redis_password"  # noqa: S105  # the name of a file
 class OpsSettings:
     """Everything that the commands need to know; `service` is what the backend runs with.
 
-    `repository` is SYNAPSE_REPOSITORY, `scratch` SYNAPSE_SCRATCH_DIR, `server` SYNAPSE_REDIS_SERVER,
+    `repository` is SYNAPSE_REPOSITORY (BACKUPS_DIR with the stack in containers), `scratch` is
+    SYNAPSE_SCRATCH_DIR, `server` SYNAPSE_REDIS_SERVER,
     `scratch_address` SYNAPSE_SCRATCH_ADDRESS (where a target on another machine reaches a scratch server),
     `backend` SYNAPSE_BACKEND_URL (where the backend is reached from here, if not where its settings say),
     `redis_memory_limit` SYNAPSE_REDIS_MEMORY_LIMIT (bytes that the container of Redis may use),
@@ -73,15 +74,18 @@ def load(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> Op
     given = {name: value for name, value in dotenv_values(env_file).items() if value} if env_file else {}
     given |= {name: value for name, value in environ.items() if value}
     server = given.get("SYNAPSE_REDIS_SERVER")
+    stack = _stack(given.get("SYNAPSE_STACK", "local"))
+    # What the containers call /app/backups has that name on their host; they are not told of another one.
+    repository = "BACKUPS_DIR" if stack == "compose" else "SYNAPSE_REPOSITORY"
     return OpsSettings(
         service=service,
-        repository=_folder("SYNAPSE_REPOSITORY", given.get("SYNAPSE_REPOSITORY") or "backups"),
+        repository=_folder(repository, given.get(repository) or "backups"),
         scratch=_folder("SYNAPSE_SCRATCH_DIR", given.get("SYNAPSE_SCRATCH_DIR") or tempfile.gettempdir()),
         server=Path(server) if server else None,
         scratch_address=given.get("SYNAPSE_SCRATCH_ADDRESS"),
         backend=_address("SYNAPSE_BACKEND_URL", given.get("SYNAPSE_BACKEND_URL")),
         redis_memory_limit=_bytes("SYNAPSE_REDIS_MEMORY_LIMIT", given.get("SYNAPSE_REDIS_MEMORY_LIMIT")),
-        stack=_stack(given.get("SYNAPSE_STACK", "local")),
+        stack=stack,
     )
 
 
