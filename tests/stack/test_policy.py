@@ -83,6 +83,8 @@ def test_names_order_and_health(form: tuple[str, dict[str, Any]]) -> None:
         assert "/usr/local/lib/synapse/heal.sh" in check["test"], name
         assert service["restart"] == "unless-stopped", name
         assert list(service["networks"]) == ["synapse_network"], name
+    # It is given the time to roll back, and never begins again by itself.
+    assert (found["ops"]["stop_grace_period"], found["ops"]["restart"]) == ("2m0s", "no")
     assert found["backend"]["depends_on"]["redis"]["condition"] == "service_healthy"
     assert found["frontend"]["depends_on"]["backend"]["condition"] == "service_healthy"
 
