@@ -17,6 +17,29 @@ LIMITS = {"redis": ("0.5", 512), "backend": ("2", 2048), "frontend": ("1", 1024)
 RESERVED = {"redis": ("0.25", 256), "backend": ("1", 1024), "frontend": ("0.5", 512)}
 HEALTH = {"redis": ("10s", "3s", "10s"), "backend": ("15s", "5s", "30s"), "frontend": ("15s", "5s", "20s")}
 MEGABYTE = 1 << 20
+_SHARED_WITH_THE_MACHINE = {
+    *("privileged", "pid", "ipc", "uts", "cgroup", "cgroup_parent", "network_mode", "userns_mode"),
+    *("devices", "device_cgroup_rules", "group_add", "sysctls"),
+}
+_HEALED = ["CMD", "/bin/sh", "/usr/local/lib/synapse/heal.sh"]
+_CHECKS = {
+    "redis": ["2", "/bin/sh", "/usr/local/lib/synapse/check.sh"],
+    "backend": ["4", "python", "-m", "app.probe"],
+    "frontend": ["4", "wget", "-q", "-O", "/dev/null"],
+}
+_MOUNTS = {
+    "redis": {
+        "/data": False,
+        "/etc/synapse/redis.conf": True,
+        "/usr/local/lib/synapse/start.sh": True,
+        "/usr/local/lib/synapse/check.sh": True,
+        "/usr/local/lib/synapse/heal.sh": True,
+    },
+    "backend": {"/app/data": False, "/usr/local/lib/synapse/heal.sh": True},
+    "frontend": {"/usr/local/lib/synapse/heal.sh": True},
+    "ops": {"/app/data": False, "/app/backups": False, "/scratch": False},
+}
+"""Every mount that there may be, and whether it is read-only; those of development are added to it."""
 _STARTS_S = 1.5
 """What the check itself may need to start on a slow machine."""
 
@@ -42,13 +65,13 @@ def services(form: tuple[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]
 def test_hardening(form: tuple[str, dict[str, Any]]) -> None:
     """No root, no capability, no new privilege, nothing privileged, a read-only root, an init."""
     for name, service in services(form):
-        assert service["user"].split(":")[0] not in {"", "0", "root"}, name
+        assert not {"", "0", "root"} & set(service["user"].split(":")), name
         assert service["cap_drop"] == ["ALL"], name
         assert not service.get("cap_add"), name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert service["read_only"] is True, name
         assert service["init"] is True, name
-        assert not {"privileged", "pid", "ipc", "network_mode", "devices", "userns_mode"} & set(service), name
+        assert not _SHARED_WITH_THE_MACHINE & set(service), name
 
 
 def test_bounds(form: tuple[str, dict[str, Any]]) -> None:
@@ -80,7 +103,9 @@ def test_names_order_and_health(form: tuple[str, dict[str, Any]]) -> None:
         )
         assert check["retries"] == 3, name
         # What hangs is started again: the check itself sees to it, since Docker does not.
-        assert "/usr/local/lib/synapse/heal.sh" in check["test"], name
+        assert check["test"][: len(_HEALED)] == _HEALED, name
+        asked = check["test"][len(_HEALED) :]
+        assert asked[: len(_CHECKS[name])] == _CHECKS[name], name
         assert service["restart"] == "unless-stopped", name
         assert list(service["networks"]) == ["synapse_network"], name
     # It is given the time to roll back, and never begins again by itself.
@@ -115,6 +140,9 @@ def test_secrets_are_files(form: tuple[str, dict[str, Any]], tmp_path: Path) -> 
     for secret in ("redis_password", "api_token"):
         assert (tmp_path / "secrets" / secret).read_text() not in rendered
     for name, service in services(form):
+        values = service.get("environment", {})
+        spoken = [key for key in values if key.endswith(("_PASSWORD", "_TOKEN", "_KEY")) and values[key]]
+        assert not spoken, name
         mounted = {secret["source"] for secret in service.get("secrets", ())}
         wanted = set() if name == "frontend" else {"redis_password"}
         if form[0] == "production" and name in {"backend", "ops"}:
@@ -123,7 +151,7 @@ def test_secrets_are_files(form: tuple[str, dict[str, Any]], tmp_path: Path) -> 
 
 
 def test_mounts(form: tuple[str, dict[str, Any]]) -> None:
-    """The engine's socket is in no container; sources are in those of development alone."""
+    """Nothing but this is mounted, no socket and no folder of the machine; sources in development alone."""
     name, found = form
     mounts = {
         (service, mount["target"]): bool(mount.get("read_only"))
@@ -131,8 +159,6 @@ def test_mounts(form: tuple[str, dict[str, Any]]) -> None:
         for mount in one.get("volumes", ())
         if mount["type"] != "tmpfs"
     }
-    assert not [target for _, target in mounts if "docker.sock" in target]
-    assert mounts["backend", "/app/data"] is False
     development = {
         ("backend", "/app/app"): False,
         ("backend", "/app/app/config"): True,
@@ -141,8 +167,29 @@ def test_mounts(form: tuple[str, dict[str, Any]]) -> None:
         ("frontend", "/app/public"): True,
         ("frontend", "/app/node_modules"): False,
     }
-    for mount, read_only in development.items():
-        assert (mounts.get(mount) == read_only) == (name == "development"), mount
+    wanted = {(service, to): kept for service, all_ in _MOUNTS.items() for to, kept in all_.items()}
+    assert mounts == wanted | (development if name == "development" else {})
+    volumes = {mount["target"]: mount["source"] for mount in found["redis"]["volumes"]}
+    assert volumes["/data"] == "synapse_redis_data"
+
+
+def test_images_are_pinned(form: tuple[str, dict[str, Any]]) -> None:
+    """What is pulled or built upon has the tag of a version."""
+    for name, service in services(form):
+        bases = [value for key, value in service.get("build", {}).get("args", {}).items() if "IMAGE" in key]
+        for image in [*bases, *([] if "build" in service else [service["image"]])]:
+            tag = image.rpartition("/")[2].partition(":")[2]
+            assert tag[:1].isdigit() or "@sha256:" in image, (name, image)
+
+
+def test_production_is_production(form: tuple[str, dict[str, Any]]) -> None:
+    """The token is asked for, and only proxies of private networks say whose client speaks."""
+    environment = form[1]["backend"]["environment"]
+    assert environment["ENVIRONMENT"] == form[0]
+    if form[0] == "production":
+        assert environment["API_TOKEN_FILE"] == "/run/secrets/api_token"  # the name of a file
+        assert "*" not in environment["FORWARDED_ALLOW_IPS"]
+        assert "command" not in form[1]["backend"] or not form[1]["backend"]["command"]
 
 
 def test_model_servers_of_the_host(form: tuple[str, dict[str, Any]]) -> None:
