@@ -240,6 +240,15 @@ def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     assert (tmp_path / "repository").stat().st_mode & 0o777 == 0o700
 
 
+def test_what_root_writes_belongs_to_the_folder_s_owner(tmp_path: Path) -> None:
+    """A backup that root took can be read by the container whose folder it is."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can write for another")
+    os.chown(tmp_path, 1000, 1000)
+    FolderStore(tmp_path).put("objects/ab/abcd", b"1")
+    assert {path.stat().st_uid for path in tmp_path.rglob("*")} == {1000}
+
+
 def test_only_old_temporary_files_are_swept(tmp_path: Path) -> None:
     """What a dead writer left goes after a day; what a living one is writing stays; neither is listed."""
     beside = tmp_path / "tmp"

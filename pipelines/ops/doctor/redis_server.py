@@ -126,13 +126,16 @@ def _capture(info: Mapping[str, Any], limits: tuple[int, int, int] | str) -> Fin
     hard, soft, seconds = limits
     told = f"a capture may fall behind by {size(hard)}, or {size(soft)} for {seconds} s"
     wanted = int(info["maxmemory"]) or int(info["used_memory"])
-    remedy = "Set client-output-buffer-limit for replicas, such as `replica 512mb 256mb 120`."
+    remedy = (
+        "Set client-output-buffer-limit for replicas: half of maxmemory or more, and no more than the memory"
+        " that Redis may use leaves beside its data."
+    )
     if not hard:
         return amber(_CAPTURE, "a capture that falls behind may fill all memory: there is no limit", remedy)
-    if hard < wanted:
+    if hard < wanted // 2:
         return amber(
             _CAPTURE,
-            f"{told}: less than the {size(wanted)} that can change meanwhile, so it may be dropped",
+            f"{told}: less than half of the {size(wanted)} that can change meanwhile, so it may be dropped",
             remedy,
         )
     machine = int(info.get("total_system_memory", 0))

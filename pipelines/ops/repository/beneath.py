@@ -31,8 +31,13 @@ def opened_folder(root: Path, parts: Sequence[str] = (), *, create: bool = False
 
 
 def open_new(folder: int, name: str) -> int:
-    """Return the descriptor of a new file for its owner alone; `FileExistsError` when the name is taken."""
-    return os.open(name, _NEW, 0o600, dir_fd=folder)
+    """Return the descriptor of a new file for its owner alone; `FileExistsError` when the name is taken.
+
+    Its owner is the folder's, also when root writes: who owns a folder must be able to read what is in it.
+    """
+    file = os.open(name, _NEW, 0o600, dir_fd=folder)
+    _inherit(folder, file)
+    return file
 
 
 def open_old(folder: int, name: str) -> int:
@@ -75,4 +80,12 @@ def _open_inner(folder: int, name: str, *, create: bool) -> int:
     # Another writer may make it first.
     with suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=folder)
-    return os.open(name, _FOLDER, dir_fd=folder)
+    inner = os.open(name, _FOLDER, dir_fd=folder)
+    _inherit(folder, inner)
+    return inner
+
+
+def _inherit(folder: int, descriptor: int) -> None:
+    if os.geteuid() == 0:
+        owner = os.fstat(folder)
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
