@@ -123,7 +123,9 @@ def _run(
 def _restored(say: Console, server: ScratchServer, environ: dict[str, str], log: Path) -> Measured:
     with WriteWaits(server.port, server.password) as waits:
         done = measure([_SYNAPSE, "restore", "--yes", "--json"], environ, log)
-    say.print(f"A client that wrote during the restore waited for {waits.longest_s:.2f} s at the longest.")
+    say.print(
+        f"During the restore a client had no write acknowledged for {waits.longest_s:.2f} s at the longest."
+    )
     return done
 
 
