@@ -7,7 +7,6 @@ from ipaddress import IPv6Address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -182,14 +181,17 @@ def _from_env_file(path: Path | None) -> dict[str, str]:
     if path is None or not path.is_file():
         return {}
     with path.open(encoding="utf-8") as lines:
-        unreadable = next((binding.original.line for binding in parse_stream(lines) if binding.error), None)
+        bindings = list(parse_stream(lines))
+    unreadable = next((binding.original.line for binding in bindings if binding.error), None)
     if unreadable is not None:
         # What is left out without a word may be the password, or the place of the data.
         raise SynapseError(
             f"Line {unreadable} of {path} cannot be read.",
             "Write NAME=value on it, with its quotes in pairs.",
         )
-    return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value}
+    # The last line of a name counts, also when it is empty.
+    values = {binding.key: binding.value for binding in bindings if binding.key}
+    return {name: value for name, value in values.items() if value}
 
 
 def _secret(variable: str, given: Mapping[str, str]) -> str | None:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pipelines.ops.errors import OpsError
+
 PREFIX = "synapse-spool-"
 
 
@@ -38,6 +40,14 @@ def held_folder(root: Path, prefix: str) -> Iterator[Path]:
 def remove_dead(root: Path, prefix: str = PREFIX) -> tuple[Path, ...]:
     """Remove the folders below `root` of processes that were killed; return which. Leaves others' alone."""
     return tuple(folder for folder in _folders(root, prefix) if _remove_if_dead(folder))
+
+
+def unwritten(place: Path, error: OSError) -> OpsError:
+    """Say that a capture found no room, or no right, where it is spooled."""
+    return OpsError(
+        f"The capture cannot be written to {place} ({error.strerror}).",
+        "Free space there, or set SYNAPSE_SCRATCH_DIR to a folder with room.",
+    )
 
 
 def _folders(root: Path, prefix: str) -> list[Path]:

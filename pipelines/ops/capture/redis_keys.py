@@ -15,12 +15,12 @@ from redis.exceptions import ResponseError
 
 from app.stores.memory.address import RedisAddress
 from pipelines.ops.capture.aof_manifest import write_manifest
-from pipelines.ops.errors import OpsError
 from pipelines.ops.model import FileEntry, KeyCount, RedisSource
 from pipelines.ops.redis.aof import FOLDER, INCREMENT, MANIFEST
 from pipelines.ops.redis.connection import call, connect, raw, talking_to
 from pipelines.ops.redis.facts import ServerVersion, key_counts, loadable_by, server_version
 from pipelines.ops.redis.handshake import command
+from pipelines.ops.spools import unwritten
 
 NOT_ONE_MOMENT = "captured key by key: each key is whole, but they are not all of one moment"
 _NO_FUNCTIONS = "functions are not in this point: the server refuses FUNCTION DUMP"
@@ -52,7 +52,7 @@ class CapturedKeys:
         return RedisSource(
             way="keys",
             server=self.version.family,
-            version=".".join(map(str, self.version.version)),
+            version=self.version.number,
             replid=None,
             offset=None,
             rdb_version=self.rdb_version,
@@ -89,7 +89,7 @@ def _laid(spool: Path) -> Iterator[BinaryIO]:
             yield file
         (spool / MANIFEST).write_text(write_manifest(None, [Path(INCREMENT).name]))
     except OSError as error:
-        raise _unwritten(spool, error) from error
+        raise unwritten(spool, error) from error
 
 
 class _Written:
@@ -107,7 +107,7 @@ class _Written:
         try:
             self._file.write(line)
         except OSError as error:
-            raise _unwritten(Path(self._file.name).parent, error) from error
+            raise unwritten(Path(self._file.name).parent, error) from error
         self._progress(len(line))
 
     def saw(self, payload: bytes) -> None:
@@ -184,10 +184,3 @@ def _dumped(exchange: _Exchange, keys: Sequence[bytes]) -> Iterator[tuple[bytes,
 def _questions(key: bytes) -> list[bytes]:
     """Ask for the end before and after the value, so that it belongs to the value between."""
     return [command("PEXPIRETIME", key), command("DUMP", key), command("PEXPIRETIME", key)]
-
-
-def _unwritten(place: Path, error: OSError) -> OpsError:
-    return OpsError(
-        f"The capture cannot be written to {place} ({error.strerror}).",
-        "Free space there, or set SYNAPSE_SCRATCH_DIR to a folder with room.",
-    )

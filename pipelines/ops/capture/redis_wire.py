@@ -25,6 +25,7 @@ from pipelines.ops.redis.facts import (
     server_version,
 )
 from pipelines.ops.redis.replication import ReplicationCapture
+from pipelines.ops.spools import unwritten
 
 ATTEMPTS = 3
 _NEWEST = "255.255.255"
@@ -53,7 +54,7 @@ class CapturedRedis:
         return RedisSource(
             way="replication",
             server=self.version.family if self.version else "unknown",
-            version=".".join(map(str, self.version.version)) if self.version else "unknown",
+            version=self.version.number if self.version else "unknown",
             replid=self.replid,
             offset=self.offset,
             rdb_version=rdb,
@@ -123,10 +124,7 @@ class RedisWireCapture:
             )
             self._capture.raw.unlink()
         except OSError as error:
-            raise OpsError(
-                f"The capture cannot be written to {self._spool} ({error.strerror}).",
-                "Free space there, or set SYNAPSE_SCRATCH_DIR to a folder with room.",
-            ) from error
+            raise unwritten(self._spool, error) from error
         return length
 
 
@@ -195,4 +193,4 @@ def _announced(version: ServerVersion | None) -> str | None:
     """Valkey writes its newest RDB only to a replica that says its version; the unknown may be one."""
     if version is None:
         return _NEWEST
-    return ".".join(map(str, version.version)) if version.family == "valkey" else None
+    return version.number if version.family == "valkey" else None

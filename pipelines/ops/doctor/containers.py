@@ -1,11 +1,10 @@
 """The containers of the stack: up and healthy, within bounds that are set, and quiet in their logs."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from pipelines.ops.containers.docker import SERVICES, Container, containers, docker, logs
 from pipelines.ops.doctor.check import Finding, Subject, amber, green, red, skipped
-from pipelines.ops.doctor.logs import recent_errors
+from pipelines.ops.doctor.logs import judge_log
 from pipelines.ops.doctor.quantities import size
 from pipelines.ops.errors import OpsError
 
@@ -39,18 +38,9 @@ def look_at_bounds(_subject: Subject) -> Iterator[Finding]:
 
 def look_at_container_logs(subject: Subject) -> Iterator[Finding]:
     """Read what each container wrote in the last day."""
-    since = subject.now() - timedelta(hours=24)
     for container in containers().values():
-        name = f"log {container.name}"
-        errors = recent_errors(logs(container, since="24h"), since)
-        if errors:
-            yield amber(
-                name,
-                f"{len(errors)} errors in the last day, the last: {errors[-1][:_SHOWN]}",
-                f"Read around it: docker logs --since 24h {container.name}",
-            )
-        else:
-            yield green(name, "no errors in the last day")
+        remedy = f"Read around it: docker logs --since 24h {container.name}"
+        yield judge_log(subject, container.name, logs(container, since="24h"), remedy)
 
 
 def _missing(service: str) -> Finding:

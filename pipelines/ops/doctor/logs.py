@@ -29,24 +29,17 @@ def look_at_logs(subject: Subject) -> Iterator[Finding]:
     if not logs:
         yield skipped("logs", f"no logs in {folder}")
     for log in logs:
-        yield _log(log, subject.now() - _RECENT)
+        yield judge_log(subject, log.name, _tail(log), f"Read {log} around that line.")
 
 
-def recent_errors(lines: Iterable[str], since: datetime) -> list[str]:
-    """Return the text of each line of the backend, of Redis or of nginx that reports an error since then."""
-    return [text for line in lines if (text := _error(line, since)) is not None]
-
-
-def _log(log: Path, since: datetime) -> Finding:
-    name = f"log {log.name}"
-    errors = recent_errors(_tail(log), since)
+def judge_log(subject: Subject, name: str, lines: Iterable[str], remedy: str) -> Finding:
+    """Look for errors of the last day among lines of the backend or of Redis."""
+    since = subject.now() - _RECENT
+    errors = [text for line in lines if (text := _error(line, since)) is not None]
     if not errors:
-        return green(name, "no errors in the last day")
-    return amber(
-        name,
-        f"{len(errors)} errors in the last day, the last: {errors[-1][:_SHOWN]}",
-        f"Read {log} around that line.",
-    )
+        return green(f"log {name}", "no errors in the last day")
+    told = f"{len(errors)} errors in the last day, the last: {errors[-1][:_SHOWN]}"
+    return amber(f"log {name}", told, remedy)
 
 
 def _tail(log: Path) -> list[str]:

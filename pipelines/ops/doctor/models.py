@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 
+from app.settings import Settings
 from pipelines.ops.doctor.check import Finding, Subject, amber, green, red, skipped
 
 _REPLY_S = 5.0
@@ -11,15 +12,25 @@ _REPLY_S = 5.0
 
 def look_at_models(subject: Subject) -> Iterator[Finding]:
     """Ask each server for its health, as the backend does."""
-    service = subject.settings.service
-    servers = [(f"MODEL_{name.upper()}_URL", url) for name, url in sorted(service.model_urls.items())]
-    if service.embedding_url is not None:
-        servers.append(("EMBEDDING_URL", service.embedding_url))
+    servers = named_servers(subject.settings.service)
     if not servers:
-        yield skipped("models", "no MODEL_…_URL is set: answers quote the passages found")
+        yield none_named()
     with httpx.Client(timeout=_REPLY_S, trust_env=False) as client:
         for variable, url in servers:
             yield _server(client, variable, url)
+
+
+def named_servers(service: Settings) -> list[tuple[str, str]]:
+    """Return each server with the variable that names it."""
+    servers = [(f"MODEL_{name.upper()}_URL", url) for name, url in sorted(service.model_urls.items())]
+    if service.embedding_url is not None:
+        servers.append(("EMBEDDING_URL", service.embedding_url))
+    return servers
+
+
+def none_named() -> Finding:
+    """Say that there is nothing to ask."""
+    return skipped("models", "no MODEL_…_URL is set: answers quote the passages found")
 
 
 def _server(client: httpx.Client, variable: str, url: str) -> Finding:

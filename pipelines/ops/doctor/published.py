@@ -6,6 +6,7 @@ import httpx
 
 from pipelines.ops.containers.docker import Container, containers, docker
 from pipelines.ops.doctor.check import Finding, Subject, green, red, skipped
+from pipelines.ops.doctor.models import named_servers, none_named
 from pipelines.ops.errors import OpsError
 
 _REPLY_S = 8.0
@@ -52,29 +53,26 @@ def look_at_hot_reload(_subject: Subject) -> Iterator[Finding]:
 
 def look_at_models_from_inside(subject: Subject) -> Iterator[Finding]:
     """Ask each model server from the backend's container: only there its address means what it says."""
-    service = subject.settings.service
-    servers = [(f"MODEL_{name.upper()}_URL", url) for name, url in sorted(service.model_urls.items())]
-    if service.embedding_url is not None:
-        servers.append(("EMBEDDING_URL", service.embedding_url))
+    servers = named_servers(subject.settings.service)
     if not servers:
-        yield skipped("models", "no MODEL_…_URL is set: answers quote the passages found")
+        yield none_named()
     for variable, url in servers:
-        name = f"model {variable}"
-        try:
-            asked = f"{url.removesuffix('/v1')}/health"
-            docker("exec", "synapse_backend", "python", "-m", "app.probe", asked, _MODEL_REPLY_S)
-        except OpsError as error:
-            # Only llama.cpp has that page; a server without it is there all the same.
-            if f"{asked} answers 404" in error.what:
-                yield green(name, f"{url} answers the backend's container")
-                continue
-            yield red(
+        yield _from_inside(variable, url)
+
+
+def _from_inside(variable: str, url: str) -> Finding:
+    name, asked = f"model {variable}", f"{url.removesuffix('/v1')}/health"
+    try:
+        docker("exec", "synapse_backend", "python", "-m", "app.probe", asked, _MODEL_REPLY_S)
+    except OpsError as error:
+        # Only llama.cpp has that page; a server without it is there all the same.
+        if f"{asked} answers 404" not in error.what:
+            return red(
                 name,
                 f"{url} cannot be reached from the backend's container ({error.what})",
                 f"Start that server so that it listens for containers too, or correct {variable} in .env.",
             )
-        else:
-            yield green(name, f"{url} answers the backend's container")
+    return green(name, f"{url} answers the backend's container")
 
 
 def _writable(container: Container) -> set[str]:

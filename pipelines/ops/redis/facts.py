@@ -34,7 +34,12 @@ class ServerVersion:
     version: Version
 
     def __str__(self) -> str:
-        return f"{self.family} {'.'.join(map(str, self.version))}"
+        return f"{self.family} {self.number}"
+
+    @property
+    def number(self) -> str:
+        """The version as it is written: `7.0.15`."""
+        return ".".join(map(str, self.version))
 
     def loads(self, rdb_version: int) -> bool:
         """Say whether this server can load an RDB (or AOF base) of that version."""

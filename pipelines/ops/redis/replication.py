@@ -15,6 +15,7 @@ from app.stores.memory.address import RedisAddress
 from pipelines.ops.errors import OpsError, UnreachableError
 from pipelines.ops.redis.connection import named
 from pipelines.ops.redis.handshake import begin_sync, command, dial, line
+from pipelines.ops.spools import unwritten
 
 _BLOCK = 1 << 20
 _EOF_MARK = 40
@@ -107,13 +108,7 @@ class ReplicationCapture:
         except ConnectionError as error:
             self._fail(error)
         except OSError as error:
-            place = self.rdb.parent
-            self._fail(
-                OpsError(
-                    f"The capture cannot be written to {place} ({error.strerror}).",
-                    "Free space there, or set SYNAPSE_SCRATCH_DIR to a folder with room.",
-                )
-            )
+            self._fail(unwritten(self.rdb.parent, error))
 
     def _fail(self, error: Exception) -> None:
         with self._changed:
