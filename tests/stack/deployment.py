@@ -95,6 +95,14 @@ class Deployment:
         found: dict[str, Any] = json.loads(self.engine.docker("inspect", container))[0]
         return found
 
+    def started(self, container: str) -> str:
+        """Return when a container was started."""
+        return str(self.inspect(container)["State"]["StartedAt"])
+
+    def healthy(self, container: str) -> bool:
+        """Say whether Docker calls a container healthy."""
+        return bool(self.inspect(container)["State"].get("Health", {}).get("Status") == "healthy")
+
     def init(self, container: str) -> int:
         """Return the process on this machine that is a container's first."""
         return int(self.inspect(container)["State"]["Pid"])
@@ -105,7 +113,7 @@ class Deployment:
         parents = [self.init(container)]
         while parents:
             parent = parents.pop()
-            below = [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+            below = children(parent)
             found += below
             parents += below
         return found
@@ -133,6 +141,11 @@ class Deployment:
             timeout=30,
             trust_env=False,
         )
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process of this machine has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def laid_out(engine: Engine, folder: Path, files: Sequence[str], *more: str) -> Deployment:

@@ -22,11 +22,6 @@ def stack(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield made
 
 
-def started(stack: Deployment, container: str) -> str:
-    """Return when the container was started."""
-    return str(stack.inspect(container)["State"]["StartedAt"])
-
-
 def serves(stack: Deployment) -> bool:
     """Say whether both stores answer."""
     try:
@@ -38,58 +33,53 @@ def serves(stack: Deployment) -> bool:
         return False
 
 
-def healthy(stack: Deployment, container: str) -> bool:
-    """Say whether Docker calls it healthy."""
-    return bool(stack.inspect(container)["State"].get("Health", {}).get("Status") == "healthy")
-
-
 @pytest.mark.parametrize("container", ["synapse_redis", "synapse_backend"])
 @pytest.mark.parametrize("way", ["SIGKILL", "SIGSTOP"])
 def test_it_comes_back(stack: Deployment, container: str, way: str) -> None:
     """Killed or stopped: a new start, the same data, every acknowledged write."""
-    before, first = held(stack), started(stack, container)
+    before, first = held(stack), stack.started(container)
     with Writer(stack) as writer:
         wait_until(lambda: len(writer.keys) > 50 and len(writer.documents) > 2, "writes go through")
         for pid in stack.pids(container):
             os.kill(pid, signal.Signals[way])
-        took = wait_until(lambda: started(stack, container) != first, f"{container} is started again", 120)
-        took += wait_until(lambda: serves(stack) and healthy(stack, container), "it serves again", 120)
+        took = wait_until(lambda: stack.started(container) != first, f"{container} is started again", 120)
+        took += wait_until(lambda: serves(stack) and stack.healthy(container), "it serves again", 120)
     print(f"{container} after {way}: serves again after {took:.1f} s")  # noqa: T201  # a figure for the note
     lost_keys, lost_documents = writer.missing()
-    # Redis keeps what is a second old; that is what `everysec` promises.
-    assert way == "SIGKILL" or len(lost_keys) <= 2000
+    # `everysec` lets a killed Redis lose what it wrote while an fsync took long: two seconds of 500 a second.
+    assert len(lost_keys) <= (1000 if container == "synapse_redis" else 0)
     assert not lost_documents
     assert held(stack) == before
 
 
 def test_a_stopped_init_does_not_keep_it_from_coming_back(stack: Deployment) -> None:
     """Also when everything in the container is stopped, the check gets it started again."""
-    first = started(stack, "synapse_redis")
+    first = stack.started("synapse_redis")
     # Not by `docker kill`, after which Docker takes the container for one that a person stopped.
     for pid in (stack.init("synapse_redis"), *stack.pids("synapse_redis")):
         os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: started(stack, "synapse_redis") != first, "it is started again", 120)
+    wait_until(lambda: stack.started("synapse_redis") != first, "it is started again", 120)
     wait_until(lambda: serves(stack), "it serves again", 120)
 
 
-def test_an_answer_that_is_bad_is_no_reason_to_kill(stack: Deployment, tmp_path: Path) -> None:
+def test_an_answer_that_is_bad_is_no_reason_to_kill(stack: Deployment) -> None:
     """A backend whose Redis is away says so, is called unhealthy, and is left running."""
-    wait_until(lambda: serves(stack) and healthy(stack, "synapse_backend"), "all is well", 120)
-    first = started(stack, "synapse_backend")
+    wait_until(lambda: serves(stack) and stack.healthy("synapse_backend"), "all is well", 120)
+    first = stack.started("synapse_backend")
     stack.compose("stop", "--timeout", "3", "redis")
     try:
-        wait_until(lambda: not healthy(stack, "synapse_backend"), "it is called unhealthy", 120)
+        wait_until(lambda: not stack.healthy("synapse_backend"), "it is called unhealthy", 120)
         with stack.client() as client:
             wait_until(lambda: client.get("/health").status_code == 503, "it says so", 30)
             report = client.get("/health")
         reasons = {one["name"]: one for one in report.json()["dependencies"]}
         assert reasons["redis"]["state"] == "down"
         assert reasons["redis"]["reason"]
-        assert started(stack, "synapse_backend") == first
+        assert stack.started("synapse_backend") == first
     finally:
         stack.compose("start", "redis")
-    wait_until(lambda: serves(stack) and healthy(stack, "synapse_backend"), "it serves again", 120)
-    assert started(stack, "synapse_backend") == first
+    wait_until(lambda: serves(stack) and stack.healthy("synapse_backend"), "it serves again", 120)
+    assert stack.started("synapse_backend") == first
 
 
 def test_a_wrong_password_is_unhealthy(stack: Deployment) -> None:

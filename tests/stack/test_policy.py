@@ -1,5 +1,7 @@
 """Every service of every form is as hardened and as bounded as the requirements say."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 
 from app.answering.health import PATIENCE_S
 from tests.stack.compose import compose_command
-from tests.stack.deployment import DEVELOPMENT, PRODUCTION, laid_out
+from tests.stack.deployment import DEVELOPMENT, PRODUCTION, Deployment, laid_out
 from tests.stack.engine import Engine, NoEngineError
 
 FORMS = {"development": DEVELOPMENT, "production": PRODUCTION}
@@ -44,15 +46,22 @@ _STARTS_S = 1.5
 """What the check itself may need to start on a slow machine."""
 
 
-@pytest.fixture(params=sorted(FORMS))
-def form(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, dict[str, Any]]:
-    """Return the name of a form and what compose makes of it; no engine is needed."""
+@pytest.fixture
+def lay(tmp_path: Path) -> Callable[[Sequence[str]], Deployment]:
+    """Give a function that lays an installation out for compose alone; no engine is needed."""
     try:
         compose_command()
     except NoEngineError as error:
         pytest.skip(f"NOT CHECKED: {error}")
-    made = laid_out(Engine("unix:///nowhere", "docker"), tmp_path, FORMS[request.param])
-    return request.param, made.rendered()["services"]
+    return partial(laid_out, Engine("unix:///nowhere", "docker"), tmp_path)
+
+
+@pytest.fixture(params=sorted(FORMS))
+def form(
+    request: pytest.FixtureRequest, lay: Callable[[Sequence[str]], Deployment]
+) -> tuple[str, dict[str, Any]]:
+    """Return the name of a form and what compose makes of it."""
+    return request.param, lay(FORMS[request.param]).rendered()["services"]
 
 
 def services(form: tuple[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
@@ -199,15 +208,12 @@ def test_model_servers_of_the_host(form: tuple[str, dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("line", ["REDIS_PASSWORD_FILE", "API_TOKEN_FILE"])
-def test_no_start_without_a_secret(tmp_path: Path, line: str) -> None:
+def test_no_start_without_a_secret(lay: Callable[[Sequence[str]], Deployment], line: str) -> None:
     """The stack refuses to start and names the line of .env to edit."""
-    try:
-        compose_command()
-    except NoEngineError as error:
-        pytest.skip(f"NOT CHECKED: {error}")
-    made = laid_out(Engine("unix:///nowhere", "docker"), tmp_path, PRODUCTION)
-    kept = (tmp_path / ".env").read_text()
-    (tmp_path / ".env").write_text(kept.replace(f"{line}=", f"{line}=\n#"))
+    made = lay(PRODUCTION)
+    settings = made.folder / ".env"
+    kept = settings.read_text()
+    settings.write_text(kept.replace(f"{line}=", f"{line}=\n#"))
     done = made.compose("up", check=False)
     assert done.returncode
     assert f"edit the line {line}= in .env" in done.stderr

@@ -13,7 +13,7 @@ import pytest
 from tests.app.load import Load
 from tests.stack.deployment import wait_until
 from tests.stack.engine import Engine
-from tests.stack.whole import Whole, signal_worker, whole_stack
+from tests.stack.whole import Whole, end_worker, whole_stack
 
 CLIENTS = 200
 WITHOUT = {("POST", "/api/login"), ("GET", "/api/login")}
@@ -110,7 +110,7 @@ def test_a_worker_is_replaced_without_a_loss(site: Whole) -> None:
 
     async def replace() -> None:
         await asyncio.sleep(1)  # the load is up
-        gone = signal_worker(site.made, "TERM")
+        gone = end_worker(site.made)
         await asyncio.to_thread(wait_until, lambda: not _runs(gone), "the worker has ended")
         await asyncio.sleep(1)  # its successor takes its part
 
@@ -125,12 +125,12 @@ def test_nginx_comes_back(site: Whole, way: str) -> None:
     """Killed or hung, all of it: a new start of its container, and the page is served again."""
     made, name = site.made, "synapse_frontend"
     # A check that was never good since the start is patient.
-    wait_until(lambda: _healthy(site, name), "it is healthy", 120)
-    first = made.inspect(name)["State"]["StartedAt"]
+    wait_until(lambda: made.healthy(name), "it is healthy", 120)
+    first = made.started(name)
     for pid in made.pids(name):
         with suppress(ProcessLookupError):  # it may end with the one before
             os.kill(pid, signal.Signals[way])
-    wait_until(lambda: made.inspect(name)["State"]["StartedAt"] != first, "it is started again", 120)
+    wait_until(lambda: made.started(name) != first, "it is started again", 120)
     wait_until(lambda: _page(site), "the page is served again", 120)
 
 
@@ -151,10 +151,6 @@ def _status(site: Whole, path: str) -> int:
         return httpx.get(f"{site.url}{path}", trust_env=False, timeout=10).status_code
     except httpx.HTTPError:
         return 0
-
-
-def _healthy(site: Whole, name: str) -> bool:
-    return bool(site.made.inspect(name)["State"].get("Health", {}).get("Status") == "healthy")
 
 
 def _runs(pid: int) -> bool:

@@ -158,7 +158,7 @@ def test_a_full_redis_is_restored_or_refused(
             while client.info("memory")["used_memory"] < 245 * MEGABYTE:
                 number += 1
                 client.set(f"full:{number}", b"x" * 900_000)
-            started = stack.inspect("synapse_redis")["State"]["StartedAt"]
+            started = stack.started("synapse_redis")
             said = stack.ops("restore", "latest", "--yes", "--force", code=0 if fits else 6)
             assert bool(client.exists("full:1")) != fits
             assert fits or "the target may use" in said

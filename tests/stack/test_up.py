@@ -42,10 +42,10 @@ def watch(made: Deployment, service: str, began: float) -> Times:
     """Wait for a service that is about to be started, and take its times."""
     name, found = f"synapse_{service}", Times()
     wait_until(lambda: made.engine.code("exec", name, "true") == 0, f"{service} runs")
-    started = datetime.fromisoformat(made.inspect(name)["State"]["StartedAt"]).timestamp()
+    started = datetime.fromisoformat(made.started(name)).timestamp()
     wait_until(lambda: answers(made, service), f"{service} answers")
     found.answered = time.time() - started
-    wait_until(lambda: made.inspect(name)["State"]["Health"]["Status"] == "healthy", f"{service} is healthy")
+    wait_until(lambda: made.healthy(name), f"{service} is healthy")
     found.healthy = time.time() - began
     return found
 
@@ -82,7 +82,7 @@ def test_sources_are_served_as_they_change(docker: Engine, tmp_path: Path) -> No
         made.up()
         lines = {one["name"]: one for one in json.loads(made.synapse("doctor", "--json").stdout)["findings"]}
         assert (lines["hot reload"]["state"], lines["page"]["state"]) == ("green", "green"), lines
-        started = {name: made.inspect(f"synapse_{name}")["State"]["StartedAt"] for name in SERVICES}
+        started = {name: made.started(f"synapse_{name}") for name in SERVICES}
         source = tmp_path / "app" / "api" / "application.py"
         source.write_text(source.read_text().replace('title="Synapse"', 'title="Synapse reloaded"'))
         port = made.ports["API_PORT"]
@@ -93,7 +93,7 @@ def test_sources_are_served_as_they_change(docker: Engine, tmp_path: Path) -> No
         page.write_text(f'{page.read_text()}\nexport const changedByTheTest = "hot";\n')
         url = f"{_published(made)}/src/app/shell.tsx"
         wait_until(lambda: "changedByTheTest" in _text(url), "the page's source is served anew")
-        assert started == {name: made.inspect(f"synapse_{name}")["State"]["StartedAt"] for name in SERVICES}
+        assert started == {name: made.started(f"synapse_{name}") for name in SERVICES}
 
 
 def _text(url: str) -> str:

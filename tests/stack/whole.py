@@ -1,6 +1,7 @@
 """The whole of production in containers, as a browser and a stranger meet it on its one port."""
 
-import subprocess
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ import httpx
 
 from app.stores.index.layout import restore_marker
 from tests.browser.site import MAX_DOCUMENT_BYTES
-from tests.stack.deployment import PRODUCTION, QUICK, Deployment, deployed, wait_until
+from tests.stack.deployment import PRODUCTION, QUICK, Deployment, children, deployed, wait_until
 from tests.stack.engine import Engine
 
 
@@ -82,9 +83,8 @@ def whole_stack(engine: Engine, folder: Path) -> Iterator[Whole]:
         yield Whole(made)
 
 
-def signal_worker(made: Deployment, name: str) -> int:
-    """Send a signal to one worker of the backend; return its process."""
-    master = made.pids("synapse_backend")[0]
-    children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-    subprocess.run(["kill", f"-{name}", children[0]], check=True)
-    return int(children[0])
+def end_worker(made: Deployment) -> int:
+    """Tell one worker of the backend to end; return its process."""
+    worker = children(made.pids("synapse_backend")[0])[0]
+    os.kill(worker, signal.SIGTERM)
+    return worker
