@@ -4,7 +4,7 @@ import { createRoot } from "react-dom/client";
 import { createBrowserRouter } from "react-router";
 
 import { App, assemble } from "@/app/app";
-import { ROUTES } from "@/app/routes";
+import { ROUTES, loadPages } from "@/app/routes";
 import { createQueryClient } from "@/lib/api/query-client";
 import { applyTheme } from "@/lib/theme";
 import "@/styles.css";
@@ -14,6 +14,7 @@ if (!place) {
   throw new Error("index.html has no element #page");
 }
 applyTheme();
+window.addEventListener("load", () => void loadPages());
 createRoot(place).render(
   <StrictMode>
     <App parts={assemble(createQueryClient())} router={createBrowserRouter(ROUTES)} />

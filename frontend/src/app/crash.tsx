@@ -7,7 +7,7 @@ import { COLUMN } from "@/components/page";
 
 const NOT_LOADED = {
   what: "A part of the page could not be loaded.",
-  hint: "The backend is away, or Synapse was updated: reload the page.",
+  hint: "The server is away, or Synapse was updated: reload the page.",
 };
 
 export function Crash() {

@@ -9,7 +9,7 @@ import { SIGNED_OUT, loginQuery, signOut } from "@/lib/api/login";
 
 export function Gate({ children }: { children: ReactNode }) {
   const queries = useQueryClient();
-  const { data, isPending } = useQuery(loginQuery);
+  const { data, isPending, errorUpdateCount } = useQuery(loginQuery);
   useEffect(
     () =>
       onRefused(() => {
@@ -17,10 +17,10 @@ export function Gate({ children }: { children: ReactNode }) {
       }),
     [queries],
   );
-  if (isPending) {
+  // A backend that cannot be asked is shown as such by the page itself, also while it is asked again.
+  if (isPending && errorUpdateCount === 0) {
     return null;
   }
-  // A backend that cannot be asked is shown as such by the page itself.
   return data?.required && !data.signed_in ? <SignInPage /> : children;
 }
 

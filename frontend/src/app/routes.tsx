@@ -1,4 +1,4 @@
-/** Which address shows which page. Pages but the first are loaded when they are first shown. */
+/** Which address shows which page. Pages but the first are loaded after it, or when they are shown. */
 import type { RouteObject } from "react-router";
 import { Link, Navigate } from "react-router";
 
@@ -36,6 +36,11 @@ export const ROUTES: RouteObject[] = [
     ],
   },
 ];
+
+/** Load the pages that were not shown yet, so that they are there when the server is not. */
+export async function loadPages(): Promise<void> {
+  await Promise.allSettled([documents(), document(), health()]);
+}
 
 async function documents() {
   const { DocumentsPage } = await import("@/features/documents/documents-page");

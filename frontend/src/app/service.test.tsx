@@ -1,25 +1,70 @@
 /** The page while the service changes under it. */
 import { act, screen, waitFor } from "@testing-library/react";
-import { HttpResponse, http } from "msw";
+import { HttpResponse, delay, http } from "msw";
 import { expect, test } from "vitest";
 
 import { WELL, network, refused } from "@/testing/network";
 import { shownAt } from "@/testing/shown";
 import { SilentSocket } from "@/testing/silent-socket";
 
-test("a lost backend is told of on every page, and so is its return", async () => {
+test.each([
+  ["server", "The server cannot be reached.", () => HttpResponse.error()],
+  ["backend", "The backend cannot be reached.", () => refused(502, "Nobody is there.")],
+  ["backend that hangs", "The backend does not answer.", () => refused(504, "No answer.")],
+])("a lost %s is told of on every page, and so is its return", async (_, words, answer) => {
   shownAt("/documents");
   await screen.findByText("Tides");
-  network.use(http.get("*/health", () => HttpResponse.error()));
+  network.use(http.get("*/health", answer));
   act(() => {
     SilentSocket.all[0]?.breaks();
   });
-  expect(await screen.findByText("The backend cannot be reached.")).toBeVisible();
+  expect(await screen.findByText(words)).toBeVisible();
   network.use(http.get("*/health", () => HttpResponse.json(WELL)));
   await waitFor(() => {
-    expect(screen.queryByText("The backend cannot be reached.")).toBeNull();
+    expect(screen.queryByText(words)).toBeNull();
   });
   expect(screen.getByText("Everything works again.")).toBeInTheDocument();
+});
+
+test("a question to a backend that hangs is given up, and can be asked again", async () => {
+  network.use(
+    http.post("*/api/query/stream", () => delay("infinite")),
+    http.get("*/health", () => refused(504, "No answer.")),
+  );
+  const { user } = shownAt("/");
+  await user.type(await screen.findByRole("textbox", { name: "Ask your documents" }), "Why?{Enter}");
+  expect(await screen.findByRole("alert", {}, { timeout: 15_000 })).toHaveTextContent(
+    "The backend does not answer.",
+  );
+  expect(screen.getByRole("button", { name: "Ask again" })).toBeVisible();
+}, 20_000);
+
+test("without its memory alone the service is limited, not down", async () => {
+  const [index, redis, embedder] = WELL.dependencies.map((part) =>
+    part.name === "redis" ? { ...part, state: "down" as const, reason: "Redis is away." } : part,
+  );
+  const report = { ...WELL, state: "down", dependencies: [index, redis, embedder] };
+  network.use(http.get("*/health", () => HttpResponse.json(report, { status: 503 })));
+  shownAt("/status");
+  expect(await screen.findByText("Conversations are not kept now.")).toBeVisible();
+  expect(screen.getByText(/You can ask all the same. Redis: Redis is away./)).toBeVisible();
+  expect(screen.getByText("Limited")).toBeVisible();
+});
+
+test("a page that is opened while nobody answers says so, and is whole when somebody does", async () => {
+  const silent = ["login", "documents", "sessions"].map((name) =>
+    http.get(`*/api/${name}`, () => HttpResponse.error()),
+  );
+  network.use(
+    http.get("*/health", () => HttpResponse.error()),
+    ...silent,
+  );
+  shownAt("/documents");
+  expect((await screen.findAllByText("The server cannot be reached."))[0]).toBeVisible();
+  expect(await screen.findByRole("alert")).toBeVisible();
+  network.resetHandlers();
+  expect(await screen.findByText("Tides")).toBeVisible();
+  expect(screen.queryByText("The server cannot be reached.")).toBeNull();
 });
 
 test("what is missing is named with its reason and since when", async () => {

@@ -3,14 +3,15 @@ import { useEffect, useState } from "react";
 import { Link, useLocation } from "react-router";
 
 import { Said } from "@/components/said";
-import { STATES, partName } from "@/features/health/states";
-import { useHealth } from "@/lib/service/health";
+import { lookOf, partName } from "@/features/health/states";
+import { silence } from "@/lib/api/problem";
+import { onlyForgets, useHealth } from "@/lib/service/health";
 import type { Health } from "@/lib/service/health";
 
 export function Banner() {
   const { data } = useHealth();
   const wrong = data && data.state !== "ok" ? data : undefined;
-  const serious = wrong?.state === "down" || wrong?.state === "unreachable";
+  const serious = wrong?.silent ?? (wrong?.state === "down" && !onlyForgets(wrong));
   return (
     <>
       <div role="status">
@@ -26,7 +27,7 @@ export function Banner() {
 }
 
 function Words({ health }: { health: Health }) {
-  const Icon = STATES[health.state].icon;
+  const Icon = lookOf(health).icon;
   const { pathname } = useLocation();
   return (
     <div className="mx-auto flex max-w-3xl items-start gap-2.5 px-4 py-2.5 sm:px-6">
@@ -72,12 +73,12 @@ function Recovery({ wrong }: { wrong: boolean }) {
   );
 }
 
-function headline({ state }: Health): string {
-  switch (state) {
+function headline(health: Health): string {
+  switch (health.state) {
     case "unreachable":
-      return "The backend cannot be reached.";
+      return silence(health.silent).message;
     case "down":
-      return "The service cannot answer.";
+      return onlyForgets(health) ? "Conversations are not kept now." : "The service cannot answer.";
     case "restoring":
       return "A restore is under way.";
     case "degraded":
@@ -87,7 +88,8 @@ function headline({ state }: Health): string {
   }
 }
 
-function detail({ state, dependencies }: Health): string {
+function detail(health: Health): string {
+  const { state, dependencies } = health;
   if (state === "unreachable") {
     return "What you see may be old. This page goes on trying by itself.";
   }
@@ -95,7 +97,8 @@ function detail({ state, dependencies }: Health): string {
     .filter((part) => part.state !== "ok")
     .map((part) => `${partName(part.name)[0]}: ${part.reason || part.state}`)
     .join(" ");
-  return state === "restoring"
-    ? `You can ask and read; nothing can be added or deleted until it is done. ${reasons}`
-    : reasons;
+  if (state === "restoring") {
+    return `You can ask and read; nothing can be added or deleted until it is done. ${reasons}`;
+  }
+  return onlyForgets(health) ? `You can ask all the same. ${reasons}` : reasons;
 }

@@ -1,5 +1,5 @@
 /** The state of the service in one small mark, for the navigation. */
-import { STATES } from "@/features/health/states";
+import { lookOf } from "@/features/health/states";
 import { useHealth } from "@/lib/service/health";
 
 export function HealthDot({ className = "" }: { className?: string }) {
@@ -7,7 +7,7 @@ export function HealthDot({ className = "" }: { className?: string }) {
   if (!data || data.state === "ok") {
     return null;
   }
-  const { colour, name } = STATES[data.state];
+  const { colour, name } = lookOf(data);
   return (
     <span className={`inline-flex ${className}`}>
       <span className={`size-2 rounded-full bg-current ${colour}`} aria-hidden="true" />

@@ -4,9 +4,10 @@ import type { ReactNode } from "react";
 import { Ago } from "@/components/ago";
 import { Loading, Page } from "@/components/page";
 import { Said } from "@/components/said";
-import { STATES, StateMark, partName } from "@/features/health/states";
-import type { Collection, Condition } from "@/lib/api/client";
-import { useHealth } from "@/lib/service/health";
+import { StateMark, lookOf, partName } from "@/features/health/states";
+import type { Collection, Condition, HealthReport } from "@/lib/api/client";
+import type { Silent } from "@/lib/api/problem";
+import { onlyForgets, useHealth } from "@/lib/service/health";
 import type { Health } from "@/lib/service/health";
 import { grouped, moment } from "@/lib/words";
 
@@ -43,28 +44,42 @@ function Report({ health }: { health: Health }) {
   );
 }
 
-const SENTENCES: Record<Health["state"], string> = {
+const SENTENCES: Record<HealthReport["state"], string> = {
   ok: "Every part works.",
   degraded: "Questions are answered, but something is missing.",
   restoring: "A restore is under way: questions are answered, nothing is written.",
   down: "Nothing can be answered until the parts below work.",
-  unreachable: "The backend does not answer. See whether it runs: `synapse doctor` looks at every part.",
 };
+const SILENT: Record<Silent, string> = {
+  server:
+    "Nothing answers at this address. See whether this device has a network and whether Synapse runs: `synapse doctor` looks at every part.",
+  backend:
+    "The web server runs, but the backend is not there. See whether it runs: `synapse doctor` looks at every part.",
+  hung: "The backend is there, but gave no answer in time. `synapse doctor` looks at every part.",
+};
+const FORGETS = "Questions are answered, but conversations and remembered answers are out of reach.";
 
 function Overall({ health }: { health: Health }) {
-  const { icon: Icon, colour, name } = STATES[health.state];
+  const { icon: Icon, colour, name } = lookOf(health);
   return (
     <div className="border-line bg-surface flex items-center gap-4 rounded-2xl border p-5">
       <Icon className={`size-9 shrink-0 ${colour}`} strokeWidth={1.6} aria-hidden="true" />
       <div className="min-w-0">
         <p className={`text-lg font-semibold ${colour}`}>{name}</p>
         <p className="text-soft leading-relaxed">
-          <Said>{SENTENCES[health.state]}</Said>
-          {health.since && <> Silent since {moment(health.since)}.</>}
+          <Said>{sentence(health)}</Said>
+          {health.silent && <> Silent since {moment(health.since)}.</>}
         </p>
       </div>
     </div>
   );
+}
+
+function sentence(health: Health): string {
+  if (health.silent) {
+    return SILENT[health.silent];
+  }
+  return onlyForgets(health) ? FORGETS : SENTENCES[health.state];
 }
 
 function Section({ id, title, children }: { id: string; title: string; children: ReactNode }) {

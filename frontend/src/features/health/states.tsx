@@ -2,6 +2,7 @@
 import { CircleCheck, CircleX, LoaderCircle, TriangleAlert, Unplug } from "lucide-react";
 import type { LucideIcon } from "lucide-react";
 
+import { onlyForgets } from "@/lib/service/health";
 import type { Health } from "@/lib/service/health";
 
 export type State = Health["state"];
@@ -19,6 +20,11 @@ export const STATES: Record<State, Look> = {
   down: { icon: CircleX, colour: "text-danger", name: "Down" },
   unreachable: { icon: Unplug, colour: "text-danger", name: "Unreachable" },
 };
+
+/** How the whole service looks: without its memory alone it is limited, not down. */
+export function lookOf(health: Health): Look {
+  return STATES[onlyForgets(health) ? "degraded" : health.state];
+}
 
 export function StateMark({ state }: { state: State }) {
   const { icon: Icon, colour, name } = STATES[state];

@@ -1,6 +1,7 @@
 /** The backend's API, typed by its own description. Answers that are not good are thrown as ProblemError. */
 import createClient from "openapi-fetch";
 
+import { patient } from "@/lib/api/patience";
 import { problemError } from "@/lib/api/problem";
 import type { components, paths } from "@/lib/api/schema";
 
@@ -19,7 +20,7 @@ export type HealthReport = Schemas["HealthReply"];
 
 export const client = createClient<paths>({
   baseUrl: window.location.origin,
-  fetch: (request) => globalThis.fetch(request),
+  fetch: patient,
 });
 
 const whenRefused = new Set<() => void>();

@@ -10,6 +10,7 @@ export interface Login {
 }
 
 const PATH = "/api/login";
+const PATIENCE_MS = 5_000;
 const OPEN: Login = { required: false, signed_in: false };
 export const SIGNED_OUT: Login = { required: true, signed_in: false };
 
@@ -17,10 +18,14 @@ export const loginQuery = queryOptions({
   queryKey: ["login"],
   queryFn: ({ signal }) => asked(signal),
   staleTime: 60_000,
+  // Until it ends nothing is shown at all; the page itself says what is wrong.
+  retry: false,
 });
 
 async function asked(signal: AbortSignal): Promise<Login> {
-  const response = await fetch(PATH, { signal });
+  const response = await fetch(PATH, {
+    signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
+  });
   if (response.status === 404) {
     // A backend that knows no sign-in is open.
     return OPEN;
@@ -37,6 +42,7 @@ export async function signIn(token: string): Promise<void> {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ token }),
+    signal: AbortSignal.timeout(PATIENCE_MS),
   });
   if (!response.ok) {
     throw problemError(response.status, await bodyOf(response));

@@ -9,9 +9,11 @@ test("the backend's own words are kept", () => {
   expect(error.status).toBe(413);
 });
 
-test("a proxy without a backend means that it cannot be reached", () => {
+test("who is silent is told: the server, the backend behind it, or one that hangs", () => {
+  expect(problemOf(new TypeError("Failed to fetch")).what).toBe("The server cannot be reached.");
+  expect(problemOf(new DOMException("", "TimeoutError")).what).toBe("The server cannot be reached.");
   expect(problemOf(problemError(502, "<html>")).what).toBe("The backend cannot be reached.");
-  expect(problemOf(new TypeError("Failed to fetch")).what).toBe("The backend cannot be reached.");
+  expect(problemOf(problemError(504, "<html>")).what).toBe("The backend does not answer.");
 });
 
 test("anything else says what it was", () => {

@@ -18,15 +18,29 @@ export class ProblemError extends Error {
   }
 }
 
-const UNREACHABLE: Problem = {
-  what: "The backend cannot be reached.",
-  hint: "This page goes on trying; `synapse doctor` says what is wrong.",
+/** Who is silent: the web server itself, the backend behind it, or a backend that took the request and hangs. */
+export type Silent = "server" | "backend" | "hung";
+
+const GO_ON = "This page goes on trying; `synapse doctor` says what is wrong.";
+const SILENCE: Record<Silent, Problem> = {
+  server: { what: "The server cannot be reached.", hint: GO_ON },
+  backend: { what: "The backend cannot be reached.", hint: GO_ON },
+  hung: { what: "The backend does not answer.", hint: GO_ON },
 };
+
+/** The error of a request that nobody answered. */
+export function silence(silent: Silent): ProblemError {
+  return new ProblemError(SILENCE[silent], 0);
+}
 
 /** Tell whether an error means that no answer came, as opposed to a refusal. */
 export function isSilence(error: unknown): boolean {
-  // A TypeError is what fetch throws when no answer came.
-  return error instanceof TypeError || (error instanceof ProblemError && error.status === 0);
+  return isUnanswered(error) || (error instanceof ProblemError && error.status === 0);
+}
+
+/** Tell whether fetch got no answer: a TypeError when there was no connection, else the end of patience. */
+function isUnanswered(error: unknown): boolean {
+  return error instanceof TypeError || (error instanceof DOMException && error.name === "TimeoutError");
 }
 
 /** What to show for anything that was thrown. */
@@ -34,8 +48,8 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof ProblemError) {
     return error.problem;
   }
-  if (isSilence(error)) {
-    return UNREACHABLE;
+  if (isUnanswered(error)) {
+    return SILENCE.server;
   }
   const reason = error instanceof Error ? error.message : String(error);
   return { what: `Something failed that should not: ${reason}`, hint: "Reload the page." };
@@ -48,7 +62,7 @@ export function problemError(status: number, body: unknown): ProblemError {
     return new ProblemError(given, status);
   }
   if (status >= 500) {
-    return new ProblemError(UNREACHABLE, 0);
+    return silence(status === 504 ? "hung" : "backend");
   }
   return new ProblemError({ what: `The backend answered ${status}.`, hint: "Reload the page." }, status);
 }

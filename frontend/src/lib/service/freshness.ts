@@ -1,15 +1,18 @@
 /** Keeps what the page shows as fresh as the service's events allow. */
 import type { Query, QueryClient } from "@tanstack/react-query";
-import { useQueryClient } from "@tanstack/react-query";
+import { hashKey, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 
 import { loginQuery } from "@/lib/api/login";
+import { giveUp, onLate } from "@/lib/api/patience";
 import { follow } from "@/lib/service/follow";
 import type { Ears } from "@/lib/service/follow";
 import { healthQuery } from "@/lib/service/health";
 
 const TOGETHER_MS = 400;
+const HOPE_MS = 5_000;
 const REFUSED = 1008;
+const HEALTH = hashKey(healthQuery.queryKey);
 
 /** Follow events for as long as the component is shown. */
 export function useFreshness(): void {
@@ -17,14 +20,31 @@ export function useFreshness(): void {
   useEffect(() => {
     const stale = staleness(queries);
     const follower = follow({ connect, random: Math.random }, { ...stale.ears });
-    // A service that answers again is followed again at once.
-    const unsubscribe = queries.getQueryCache().subscribe(({ type }) => {
-      const health = type === "updated" ? queries.getQueryData(healthQuery.queryKey) : undefined;
-      if (health && health.state !== "unreachable") {
+    let wasSilent = false;
+    const unsubscribe = queries.getQueryCache().subscribe((event) => {
+      if (event.type !== "updated" || event.action.type !== "success") {
+        return;
+      }
+      const health =
+        event.query.queryHash === HEALTH ? queries.getQueryData(healthQuery.queryKey) : undefined;
+      if (health?.silent) {
+        wasSilent = true;
+        if (Date.now() - Date.parse(health.since) > HOPE_MS) {
+          giveUp(health.silent);
+        }
+      } else if (health) {
+        // A service that answers again is followed again at once, and what failed is asked again.
         follower.hurry();
+        if (wasSilent) {
+          stale.again();
+        }
+        wasSilent = false;
       }
     });
+    // Why it is late is asked, and no answer to that either is told.
+    const forget = onLate(() => void queries.refetchQueries(healthQuery, { cancelRefetch: false }));
     return () => {
+      forget();
       unsubscribe();
       follower.stop();
       stale.stop();
@@ -36,8 +56,15 @@ function connect(): WebSocket {
   return new WebSocket(`${window.location.origin.replace(/^http/, "ws")}/ws`);
 }
 
+interface Staleness {
+  readonly ears: Ears;
+  /** What failed is stale. */
+  readonly again: () => void;
+  readonly stop: () => void;
+}
+
 /** What each event makes stale. Events that come close together make it stale once. */
-export function staleness(queries: QueryClient): { ears: Ears; stop: () => void } {
+export function staleness(queries: QueryClient): Staleness {
   const gathered = new Set<string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -74,6 +101,7 @@ export function staleness(queries: QueryClient): { ears: Ears; stop: () => void 
         }
       },
     },
+    again: soon,
     stop: () => {
       clearTimeout(timer);
     },
