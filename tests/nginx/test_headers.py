@@ -12,6 +12,7 @@ from tests.nginx.pages import SCRIPT
 SAMPLES = {
     "= /api/query/stream": [("POST", "/api/query/stream", 200)],
     "= /api/documents/files": [("POST", "/api/documents/files", 200)],
+    "= /api/login": [("POST", "/api/login", 200), ("GET", "/api/login", 200)],
     "^~ /api/": [("GET", "/api/anything", 200), ("PUT", "/api/status/404", 404), ("GET", "/api", 301)],
     "= /ws": [("GET", "/ws", 200)],
     "= /health": [("GET", "/health", 200), ("HEAD", "/health", 200)],

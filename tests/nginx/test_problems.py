@@ -78,15 +78,38 @@ def test_a_backend_that_hangs_is_noticed_and_a_question_may_take_long(web: Front
     assert answers[0].status == 200
 
 
-@pytest.mark.parametrize("path", ["/api/documents", "/api/documents/files", "/api/query/stream"])
-def test_a_body_that_is_too_large_is_refused_early(web: Front, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "says", "remedy"),
+    [
+        ("/api/documents", "The request is larger", "as a file"),
+        ("/api/documents/files", "This is larger than the server takes in one upload.", "Split the file"),
+        ("/api/query/stream", "The request is larger", "as a file"),
+    ],
+)
+def test_a_body_that_is_too_large_is_refused_early(web: Front, path: str, says: str, remedy: str) -> None:
     """The sender hears it though it has not sent a byte of the body."""
     head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 60000000\r\n\r\n"
     with socket.create_connection(("127.0.0.1", web.port), timeout=30) as sender:
         sender.sendall(head.encode())
         assert sender.recv(100).startswith(b"HTTP/1.1 413 ")
     whole = web.ask(path, "POST", b"x" * 60_000_000)
-    assert problem(whole, 413) == "The request is larger than this server takes."
+    assert problem(whole, 413).startswith(says)
+    assert remedy in whole.problem()["hint"]
+
+
+def test_whoever_guesses_the_token_has_to_wait(backend: Echo) -> None:
+    """Ten tries at once; then a problem. Whoever guesses nothing, or is elsewhere, is served as before."""
+    with front(backend.port, "set_real_ip_from 127.0.0.1;\n") as web:
+        lay_page(web.page)
+        here, elsewhere = ({"X-Forwarded-For": f"203.0.113.{number}"} for number in (7, 8))
+        tried = [web.ask("/api/login", "POST", b"{}", here) for _ in range(20)]
+        assert {one.status for one in tried[:10]} == {200}
+        assert problem(tried[-1], 429) == "Too many sign-ins were tried from this address."
+        assert "Wait" in tried[-1].problem()["hint"]
+        assert tried[-1].one("Retry-After") == "5"
+        for path in ("/", "/api/login", "/api/documents"):
+            assert {web.ask(path, headers=here).status for _ in range(20)} == {200}
+        assert web.ask("/api/login", "POST", b"{}", elsewhere).status == 200
 
 
 def test_a_body_without_a_length_is_counted(web: Front) -> None:

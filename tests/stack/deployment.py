@@ -23,6 +23,7 @@ from tests.stack.engine import Engine
 DEVELOPMENT = ("docker-compose.yml", "docker-compose.override.yml")
 PRODUCTION = ("docker-compose.yml", "docker-compose.production.yml")
 QUICK = (*PRODUCTION, "tests/stack/quick.yml")
+UNHURRIED = (*PRODUCTION, "tests/stack/unhurried.yml")
 _LAID = (*DEVELOPMENT, PRODUCTION[1], "deploy", "app", "frontend", "tests/stack")
 _OWNER = 1000
 _UP_S = 300.0

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import httpx
 
 from app.stores.index.layout import restore_marker
 from tests.browser.site import MAX_DOCUMENT_BYTES
-from tests.stack.deployment import PRODUCTION, QUICK, Deployment, children, deployed, wait_until
+from tests.stack.deployment import QUICK, Deployment, children, deployed, wait_until
 from tests.stack.engine import Engine
 
 
@@ -33,12 +33,25 @@ class Whole:
 
     def lose_backend(self) -> None:
         """Kill the container of the backend; it stays away."""
-        self.made.compose("kill", "backend")
+        self.lose("backend")
 
     def bring_back(self) -> None:
         """Start it; return when nginx finds it again."""
-        self.made.compose("start", "backend")
-        wait_until(self._serves, "the backend answers through nginx")
+        self.start("backend")
+
+    def lose(self, service: str) -> None:
+        """Kill the container of a service; it stays away."""
+        self.made.compose("kill", service)
+
+    def start(self, service: str) -> None:
+        """Start a service that was lost; return when the whole answers."""
+        self.made.compose("start", service)
+        wait_until(self._serves, f"all answers with {service}")
+
+    def hang(self, service: str) -> None:
+        """Stop every process of a service below its init, until its health check has it started again."""
+        for pid in self.made.pids(f"synapse_{service}"):
+            os.kill(pid, signal.SIGSTOP)
 
     def restoring(self, *, now: bool) -> None:
         """Lay the marker of a restore, or take it away."""
@@ -75,9 +88,8 @@ class Whole:
 
 
 @contextmanager
-def whole_stack(engine: Engine, folder: Path) -> Iterator[Whole]:
+def whole_stack(engine: Engine, folder: Path, files: Sequence[str] = QUICK) -> Iterator[Whole]:
     """Run Redis, four workers of the backend, and nginx with the built page."""
-    files = (*PRODUCTION, QUICK[-1])
     with deployed(engine, folder, files, f"MAX_DOCUMENT_BYTES={MAX_DOCUMENT_BYTES}") as made:
         made.up()
         yield Whole(made)
