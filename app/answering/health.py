@@ -1,5 +1,6 @@
 """Looks at what the service depends on, and since when each part is in its state."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,7 +49,9 @@ class HealthReport:
 class Health:
     """Asks every dependency at the same time, and remembers what it was like before.
 
-    One that has not answered after `patience` seconds is down; an answer is good for `fresh` seconds.
+    One that has not answered after `patience` seconds is down; an answer is good for `fresh` seconds. Whoever
+    looks while a look is under way shares it, and a part that hangs is not asked again until it has answered:
+    however many watch, none waits longer than `patience`, and one thread at most is stuck in each part.
     """
 
     def __init__(
@@ -69,18 +72,24 @@ class Health:
         self._fresh = fresh
         self._conditions: dict[str, Condition] = {}
         self._index: IndexDescription | None = None
-        self._looking = anyio.Lock()
+        self._asking: dict[str, asyncio.Task[tuple[State, str]]] = {}
+        self._looking: asyncio.Task[HealthReport] | None = None
         self._looked = float("-inf")
 
     async def look(self) -> HealthReport:
         """Return how everything is; all but the index are not asked again while it is fresh."""
-        async with self._looking:
-            fresh = anyio.current_time() - self._looked < self._fresh
-            async with anyio.create_task_group() as checks:
-                for dependency in self._dependencies[:1] if fresh else self._dependencies:
-                    checks.start_soon(self._check, dependency)
-            if not fresh:
-                self._looked = anyio.current_time()
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+        # Whoever began it may leave before the others.
+        return await asyncio.shield(self._looking)
+
+    async def _look(self) -> HealthReport:
+        fresh = anyio.current_time() - self._looked < self._fresh
+        async with anyio.create_task_group() as checks:
+            for dependency in self._dependencies[:1] if fresh else self._dependencies:
+                checks.start_soon(self._check, dependency)
+        if not fresh:
+            self._looked = anyio.current_time()
         return self._report()
 
     def _report(self) -> HealthReport:
@@ -98,18 +107,27 @@ class Health:
         self._index = await self._describe_index()
 
     async def _check(self, dependency: Dependency) -> None:
+        name = dependency.name
+        if name not in self._asking:
+            self._asking[name] = asyncio.create_task(_asked(dependency))
+        asking = self._asking[name]
+        await asyncio.wait({asking}, timeout=self._patience)
         state: State = "down"
         reason = f"no answer within {self._patience:g} s"
-        with anyio.move_on_after(self._patience):
-            try:
-                await dependency.check()
-                state, reason = "ok", ""
-            except ModelLoadingError as error:
-                state, reason = "degraded", str(error)
-            except SynapseError as error:
-                reason = str(error)
-            except Exception as error:  # noqa: BLE001  # whatever a dependency raises, health must be told
-                reason = f"{type(error).__name__}: {error}"
-        before = self._conditions.get(dependency.name)
+        if asking.done():
+            state, reason = self._asking.pop(name).result()
+        before = self._conditions.get(name)
         since = before.since if before and before.state == state else self._clock()
-        self._conditions[dependency.name] = Condition(dependency.name, state, reason, since)
+        self._conditions[name] = Condition(name, state, reason, since)
+
+
+async def _asked(dependency: Dependency) -> tuple[State, str]:
+    try:
+        await dependency.check()
+    except ModelLoadingError as error:
+        return "degraded", str(error)
+    except SynapseError as error:
+        return "down", str(error)
+    except Exception as error:  # noqa: BLE001  # whatever a dependency raises, health must be told
+        return "down", f"{type(error).__name__}: {error}"
+    return "ok", ""

@@ -118,7 +118,7 @@ def test_the_page_says_that_redis_hangs(site: Whole, page: Page) -> None:
 
 
 def test_the_page_says_that_the_backend_hangs(site: Whole, page: Page) -> None:
-    """Stopped: a question does not wait for ever; it can be asked again when the backend was started again."""
+    """Stopped: a question does not wait for ever; it can be asked again when the backend is back."""
     site.add("Moss", "Moss has no roots.")
     page.goto("/")
     site.hang("backend")

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from app.domain import Turn
 from app.stores.memory.address import RedisAddress
+from app.stores.memory.connection import look_names_up
 from app.stores.memory.errors import unavailable
 from app.stores.memory.port import SessionSummary
 from app.stores.memory.turns import decode, encode
@@ -128,7 +129,7 @@ class RedisMemory:
 
 
 def _client(address: RedisAddress, seconds: float) -> Redis:
-    return Redis(
+    client = Redis(
         host=address.host,
         port=address.port,
         db=address.db,
@@ -142,3 +143,4 @@ def _client(address: RedisAddress, seconds: float) -> Redis:
         retry=Retry(NoBackoff(), 0),
         protocol=2,
     )
+    return look_names_up(client)

@@ -60,3 +60,40 @@ async def test_a_part_that_hangs_is_down() -> None:
     assert report.state == "degraded"
     assert report.conditions[1].reason == "no answer within 0.05 s"
     assert report.index == _INDEX
+
+
+class Hung:
+    """A part that answers when it is told to, and counts who asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.go_on = anyio.Event()
+
+    async def check(self) -> None:
+        """Wait."""
+        self.asked += 1
+        await self.go_on.wait()
+
+
+async def test_many_watchers_of_a_part_that_hangs_share_one_look() -> None:
+    """Each is told, though the first has left; the part is asked once, and again when it has answered."""
+    part = Hung()
+    health = _health(Dependency("hung", part.check, vital=True))
+    states: list[str] = []
+
+    async def watch() -> None:
+        states.append((await health.look()).state)
+
+    async with anyio.create_task_group() as watchers:
+        with anyio.move_on_after(0) as first:
+            await health.look()
+        for _ in range(50):
+            watchers.start_soon(watch)
+
+    assert first.cancelled_caught
+    assert states == ["down"] * 50
+    assert (await health.look()).state == "down"
+    assert part.asked == 1
+    part.go_on.set()
+    assert [(await health.look()).state, (await health.look()).state] == ["ok", "ok"]
+    assert part.asked == 2
