@@ -115,9 +115,13 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One question and its answer in a session."""
+    """One question and its answer in a session.
+
+    `model` wrote it; None when passages are quoted, or when it was kept before the name was.
+    """
 
     question: str
     answer: str
     citations: Sequence[Mapping[str, str | float | int]]
     asked: datetime
+    model: str | None = None

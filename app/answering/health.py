@@ -78,6 +78,12 @@ class Health:
 
     async def look(self) -> HealthReport:
         """Return how everything is; all but the index are not asked again while it is fresh."""
+        joined = self._looking is not None and not self._looking.done()
+        report = await self._shared()
+        # What was under way began before this was asked for, and the index may hold more since.
+        return await self._shared() if joined and report.index else report
+
+    async def _shared(self) -> HealthReport:
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         # Whoever began it may leave before the others.

@@ -92,7 +92,8 @@ def cite(hits: Sequence[Hit]) -> list[Citation]:
 
 def turn(question: Question, answer: Answer, asked: datetime) -> Turn:
     """Return an answer as a session keeps it."""
-    return Turn(question.text, answer.text, [asdict(citation) for citation in answer.citations], asked)
+    citations = [asdict(citation) for citation in answer.citations]
+    return Turn(question.text, answer.text, citations, asked, answer.model)
 
 
 def to_cache(answer: Answer) -> bytes:

@@ -1,5 +1,6 @@
 """Puts routes and middleware together into the application that a server runs."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from fastapi.security import HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
 
 from app.api import docs, documents, events, queries, sessions
+from app.api.attempts import Attempts
 from app.api.errors import add_error_handlers
 from app.api.guard import Guard, Rules
 from app.api.headers import SecurityHeaders
@@ -66,7 +68,8 @@ def build_app(
     metrics = Metrics(shared_metrics)
     for router in (documents.router, queries.router, sessions.router):
         app.include_router(router, dependencies=[Security(_TOKEN)])
-    for router in (login_router(rules.credentials), health_router(metrics), events.router, docs.router):
+    login = login_router(rules.credentials, Attempts(time.monotonic))
+    for router in (login, health_router(metrics), events.router, docs.router):
         app.include_router(router)
     if page_dir is not None:
         app.router.default = Page(page_dir, otherwise=app.router.default)

@@ -1,7 +1,8 @@
 """Routes of documents: add texts and files, list, show, delete."""
 
+from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, File, Query, UploadFile
 
@@ -21,6 +22,9 @@ from app.domain import Document, Generation
 
 router = APIRouter(prefix="/api/documents", tags=["documents"])
 _MOST_FILES = 20
+Order = Literal["oldest", "newest"]
+_SIGNS: Mapping[Order, str] = {"oldest": "", "newest": "-"}
+"""What a cursor has before its sequence, so that one of the other order is no cursor."""
 
 
 @router.post("", status_code=201, dependencies=[Writable])
@@ -40,13 +44,22 @@ async def add_files(
 
 @router.get("")
 async def list_documents(
-    services: Given, limit: Annotated[int, Query(ge=1, le=100)] = 50, cursor: str | None = None
+    services: Given,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    cursor: str | None = None,
+    order: Order = "oldest",
 ) -> DocumentsReply:
-    """List documents, the oldest first; a cursor of before a restore or rebuild is refused (409)."""
+    """List documents, the oldest or the newest first.
+
+    A cursor of before a restore or rebuild, or of the other order, is refused (409).
+    """
     generation = await services.threads.run(services.index.generation)
-    after = _after(cursor, generation) if cursor else 0
-    found = await services.threads.run(services.index.list, after=after, limit=limit)
-    more = f"{generation}:{found[-1].sequence}" if len(found) == limit else None
+    last = _last(cursor, order, generation) if cursor else None
+    if order == "newest":
+        found = await services.threads.run(services.index.newest, before=last, limit=limit)
+    else:
+        found = await services.threads.run(services.index.list, after=last or 0, limit=limit)
+    more = f"{generation}:{_SIGNS[order]}{found[-1].sequence}" if len(found) == limit else None
     return DocumentsReply(
         documents=[_summary(document) for document in found], next=more, generation=str(generation)
     )
@@ -95,12 +108,15 @@ def _summary(document: Document) -> DocumentSummary:
     )
 
 
-def _after(cursor: str, generation: Generation) -> int:
+def _last(cursor: str, order: Order, generation: Generation) -> int:
     epoch, _, rest = cursor.partition(":")
-    _, _, after = rest.partition(":")
-    if epoch != generation.epoch or not after.isdecimal() or len(after) > 18:  # noqa: PLR2004  # fits 64 bits
+    _, _, signed = rest.partition(":")
+    sign = _SIGNS[order]
+    last = signed.removeprefix(sign) if signed.startswith(sign) else ""
+    if epoch != generation.epoch or not last.isdecimal() or len(last) > 18:  # noqa: PLR2004  # fits 64 bits
         raise StaleCursorError(
-            "The list cannot be continued: the documents were restored or rebuilt since, or it is no cursor.",
+            "The list cannot be continued: the documents were restored or rebuilt since, or it is no cursor"
+            " of this order.",
             "List again from the beginning.",
         )
-    return int(after)
+    return int(last)

@@ -30,8 +30,13 @@ class TokenRefusedError(SynapseError):
     """What was given to sign in with is not the token."""
 
 
+class TooManyAttemptsError(SynapseError):
+    """A client has failed to sign in too often of late."""
+
+
 _STATUS: Mapping[type[SynapseError], int] = {
     TokenRefusedError: 401,
+    TooManyAttemptsError: 429,
     DocumentNotFoundError: 404,
     DocumentRefusedError: 409,
     DocumentTooLargeError: 413,
@@ -46,7 +51,7 @@ _STATUS: Mapping[type[SynapseError], int] = {
     SynapseError: 500,
 }
 _RETRY_AFTER = {"Retry-After": "5"}
-_UNAVAILABLE = 503
+_FOR_NOW = frozenset({429, 503})
 _log = structlog.get_logger(__name__)
 
 
@@ -70,7 +75,7 @@ def _on_synapse_error(request: Request, error: Exception) -> JSONResponse:
     status = _STATUS[kind]
     what, hint = (error.what, error.hint) if isinstance(error, SynapseError) else (str(error), "")
     _log.info("refused", error=type(error).__name__, what=what)
-    return problem(request.scope, status, what, hint, _RETRY_AFTER if status == _UNAVAILABLE else None)
+    return problem(request.scope, status, what, hint, _RETRY_AFTER if status in _FOR_NOW else None)
 
 
 def _on_invalid(request: Request, error: Exception) -> JSONResponse:

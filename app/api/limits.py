@@ -11,6 +11,8 @@ JSON_BYTES = 1_000_000
 UPLOADS = "/api/documents/files"
 # Otherwise the rest would be read, and thrown away, before the connection can be used again.
 _NO_MORE = {"Connection": "close"}
+_AS_FILE = f"Send a longer text as a file: on the page, or to {UPLOADS}."
+_SPLIT = "Split the file, or send several one by one; MAX_DOCUMENT_BYTES says how long a text may be."
 _LINGER_S = 5.0
 _LINGER_BYTES = 64 << 20
 
@@ -27,10 +29,12 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._upload_bytes if scope["path"] == UPLOADS else JSON_BYTES
+        uploads = scope["path"] == UPLOADS
+        limit = self._upload_bytes if uploads else JSON_BYTES
+        too_large = f"The request has more than {limit:,} bytes", _SPLIT if uploads else _AS_FILE
         declared = Headers(scope=scope).get("content-length", "0")
         if not declared.isdecimal() or int(declared) > limit:
-            await problem(scope, 413, *_too_large(limit), _NO_MORE)(scope, receive, _lingering(receive, send))
+            await problem(scope, 413, *too_large, _NO_MORE)(scope, receive, _lingering(receive, send))
             return
         taken = 0
 
@@ -39,7 +43,7 @@ class BodyLimit:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > limit:
-                raise HTTPException(413, _too_large(limit)[0], _NO_MORE)
+                raise HTTPException(413, too_large[0], _NO_MORE)
             return message
 
         await self._app(scope, receive_counted, send)
@@ -67,10 +71,3 @@ def _lingering(receive: Receive, send: Send) -> Send:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     return linger
-
-
-def _too_large(limit: int) -> tuple[str, str]:
-    return (
-        f"The request has more than {limit:,} bytes",
-        f"Send larger texts as files to {UPLOADS}, one by one.",
-    )

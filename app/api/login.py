@@ -2,13 +2,14 @@
 
 from fastapi import APIRouter, Request, Response
 
+from app.api.attempts import Attempts
 from app.api.credentials import COOKIE, LIFETIME, Credentials, Way
-from app.api.errors import TokenRefusedError
+from app.api.errors import TokenRefusedError, TooManyAttemptsError
 from app.api.schemas import LoginReply, LoginRequest
 
 
-def login_router(credentials: Credentials) -> APIRouter:
-    """Make the routes for one token."""
+def login_router(credentials: Credentials, attempts: Attempts) -> APIRouter:
+    """Make the routes for one token; `attempts` slows who guesses it."""
     router = APIRouter(prefix="/api", tags=["login"])
 
     @router.get("/login")
@@ -22,7 +23,13 @@ def login_router(credentials: Credentials) -> APIRouter:
         """Take the token for a cookie that is good for a week."""
         if not credentials.required:
             return
+        client = request.client.host if request.client else ""
+        if attempts.wait(client) > 0:
+            raise TooManyAttemptsError(
+                "Too many sign-ins were tried from this address.", "Wait a minute, then try again."
+            )
         if not credentials.is_token(given.token.get_secret_value()):
+            attempts.failed(client)
             raise TokenRefusedError("This is not the token of the service.", "It is what API_TOKEN holds.")
         response.set_cookie(
             COOKIE,

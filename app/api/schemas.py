@@ -164,6 +164,7 @@ class TurnReply(_Reply):
     answer: str
     citations: Sequence[CitationReply]
     asked: datetime
+    model: str | None
 
 
 class SessionReply(_Reply):

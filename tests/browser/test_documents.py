@@ -100,11 +100,12 @@ def test_what_another_adds_appears_and_is_found(site: Site, page: Page) -> None:
 
 
 def test_a_long_list_is_shown_page_by_page(site: Site, page: Page) -> None:
-    """Fifty at a time; the rest comes when asked for."""
+    """The newest first, fifty at a time; the rest comes when asked for."""
     for number in range(60):
         site.add(f"Leaflet {number}", "A leaflet.")
     page.goto("/documents")
     rows = page.get_by_role("region", name="All documents").get_by_role("listitem")
     expect(rows).to_have_count(50)
+    expect(rows.first).to_contain_text("Leaflet 59")
     page.get_by_role("button", name="Show more").click()
-    expect(page.get_by_text("Leaflet 59")).to_be_visible()
+    expect(page.get_by_text("Leaflet 0", exact=True)).to_be_visible()

@@ -50,7 +50,10 @@ class Whole:
 
     def hang(self, service: str) -> None:
         """Stop every process of a service below its init, until its health check has it started again."""
-        for pid in self.made.pids(f"synapse_{service}"):
+        container = f"synapse_{service}"
+        # One that was never well is given minutes to become so.
+        wait_until(lambda: self.made.healthy(container), f"{container} was well once")
+        for pid in self.made.pids(container):
             os.kill(pid, signal.SIGSTOP)
 
     def restoring(self, *, now: bool) -> None:

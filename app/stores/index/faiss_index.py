@@ -134,6 +134,15 @@ class FaissDocumentIndex:
 
         return self._read(read)
 
+    def newest(self, *, before: int | None = None, limit: int = 100) -> Sequence[Document]:
+        """See DocumentIndex."""
+
+        def read(epoch: Epoch) -> builtins.list[Document]:
+            with epoch.database.reading() as connection:
+                return records.read_before(connection, before, limit)
+
+        return self._read(read)
+
     def search(self, vector: Vector, *, limit: int) -> Sequence[Hit]:
         """See DocumentIndex."""
         check_query(vector, self._model)

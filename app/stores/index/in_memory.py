@@ -82,6 +82,13 @@ class InMemoryDocumentIndex:
             documents = [stored.document for stored in self._stored.values()]
         return [document for document in documents if document.sequence > after][:limit]
 
+    def newest(self, *, before: int | None = None, limit: int = 100) -> Sequence[Document]:
+        """See DocumentIndex."""
+        with self._lock:
+            documents = [stored.document for stored in self._stored.values()]
+        found = [document for document in documents if before is None or document.sequence < before]
+        return found[::-1][:limit]
+
     def search(self, vector: Vector, *, limit: int) -> Sequence[Hit]:
         """See DocumentIndex."""
         check_query(vector, self._model)

@@ -47,6 +47,9 @@ class DocumentIndex(Protocol):
     def list(self, *, after: int = 0, limit: int = 100) -> Sequence[Document]:
         """Return up to `limit` documents with a sequence above `after`, in that order, with texts."""
 
+    def newest(self, *, before: int | None = None, limit: int = 100) -> Sequence[Document]:
+        """Return up to `limit` documents, the last added first; only those below the sequence `before`."""
+
     def search(self, vector: Vector, *, limit: int) -> Sequence[Hit]:
         """Return up to `limit` passages, best first. Raises ModelMismatchError on a wrong dimension."""
 

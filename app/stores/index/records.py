@@ -14,6 +14,8 @@ from app.stores.index.checks import id_in_use, not_found
 
 _VECTOR = np.dtype("<f4")
 _BLOCK = 2048
+_BEYOND_ALL = 2**63 - 1
+"""The largest number that SQLite holds."""
 _DOCUMENT = "SELECT id, title, text, metadata, sequence, added, passages FROM documents"
 
 
@@ -88,6 +90,15 @@ def read_after(connection: sqlite3.Connection, after: int, limit: int) -> list[D
     """Return up to `limit` documents with a sequence above `after`, in that order."""
     rows = connection.execute(
         f"{_DOCUMENT} WHERE sequence > ? ORDER BY sequence LIMIT ?", (after, max(limit, 0))
+    )
+    return [_document(row) for row in rows]
+
+
+def read_before(connection: sqlite3.Connection, before: int | None, limit: int) -> list[Document]:
+    """Return up to `limit` documents, the last added first; only those below the sequence `before`."""
+    rows = connection.execute(
+        f"{_DOCUMENT} WHERE sequence < ? ORDER BY sequence DESC LIMIT ?",
+        (_BEYOND_ALL if before is None else before, max(limit, 0)),
     )
     return [_document(row) for row in rows]
 

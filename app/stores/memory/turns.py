@@ -14,6 +14,7 @@ def encode(turn: Turn) -> bytes:
             "answer": turn.answer,
             "citations": [dict(citation) for citation in turn.citations],
             "asked": turn.asked.isoformat(),
+            "model": turn.model,
         }
     ).encode()
 
@@ -26,4 +27,6 @@ def decode(stored: bytes) -> Turn:
         answer=fields["answer"],
         citations=fields["citations"],
         asked=datetime.fromisoformat(fields["asked"]),
+        # Turns of before have none.
+        model=fields.get("model"),
     )

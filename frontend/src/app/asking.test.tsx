@@ -68,7 +68,13 @@ test("an answer that comes can be stopped, and says that it is not kept", async 
 
 test("a kept conversation is opened, gone on with, and deleted after asking", async () => {
   const summary = { id: "s1", title: "Why?", turns: 1, last_asked: "2026-05-04T12:00:00Z" };
-  const turn = { question: "Why?", answer: QUOTED.text, citations: [CITED], asked: summary.last_asked };
+  const turn = {
+    question: "Why?",
+    answer: QUOTED.text,
+    citations: [CITED],
+    asked: summary.last_asked,
+    model: "llama",
+  };
   let kept = true;
   network.use(
     http.get("*/api/sessions", () => HttpResponse.json({ sessions: kept ? [summary] : [] })),
@@ -81,6 +87,7 @@ test("a kept conversation is opened, gone on with, and deleted after asking", as
   const { router, user } = shownAt("/history");
   const main = await screen.findByRole("main");
   await user.click(await within(main).findByRole("link", { name: /Why\?/ }));
+  expect(await screen.findByText(/Written by llama/)).toBeVisible();
   await ask(user, "And then?{Enter}");
   await waitFor(() => {
     expect(screen.getAllByRole("article").map((one) => within(one).getByRole("heading").textContent)).toEqual(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
@@ -124,6 +125,25 @@ async def test_the_scheme_is_read_as_http_says(tmp_path: Path) -> None:
         wrong = await synapse.client.get("/api/documents", headers={"Authorization": "Bearer no"} | cookie)
         outer = await synapse.client.get("/api/documents", headers={"Authorization": "Basic eDp5"} | cookie)
     assert (lower.status_code, wrong.status_code, outer.status_code) == (200, 401, 200)
+
+
+async def test_whoever_guesses_the_token_has_to_wait(tmp_path: Path) -> None:
+    """Ten tries, then not even the right one is looked at; from elsewhere, or with a request, it lets in."""
+    async with running(tmp_path, **LOCKED) as synapse:
+        cookie = await _cookie(synapse)
+        guesses = [await synapse.client.post("/api/login", json={"token": f"no {n}"}) for n in range(11)]
+        right = await synapse.client.post("/api/login", json={"token": TOKEN})
+        elsewhere = httpx.ASGITransport(synapse.app, client=("203.0.113.8", 1))
+        async with httpx.AsyncClient(transport=elsewhere, base_url="http://synapse") as other:
+            taken = await other.post("/api/login", json={"token": TOKEN})
+        read = await synapse.client.get("/api/documents", headers=BEARER)
+        signed_in = await _read(synapse, cookie)
+
+    assert [guess.status_code for guess in guesses] == [401] * 10 + [429]
+    assert right.status_code == 429
+    assert right.json()["error"]["what"] == "Too many sign-ins were tried from this address."
+    assert right.headers["Retry-After"] == "5"
+    assert (taken.status_code, read.status_code, signed_in) == (204, 200, 200)
 
 
 async def test_a_browser_signs_in_and_out(tmp_path: Path) -> None:

@@ -57,22 +57,32 @@ async def test_files_are_added_together_or_not_at_all(tmp_path: Path) -> None:
     assert len(listed.json()["documents"]) == 2
 
 
-async def test_a_list_is_paged_and_its_cursor_ends_with_its_epoch(tmp_path: Path) -> None:
-    """Every document is on exactly one page; the cursor of another epoch is refused."""
+@pytest.mark.parametrize(("order", "other"), [("oldest", "newest"), ("newest", "oldest")])
+async def test_a_list_is_paged_and_its_cursor_ends_with_its_epoch(
+    tmp_path: Path, order: str, other: str
+) -> None:
+    """Every document is on exactly one page; the cursor of another epoch or of the other order is refused."""
     async with running(tmp_path) as synapse:
         for number in range(5):
             await synapse.add(f"Document {number}", "text")
-        titles, cursor = [], None
+        titles: list[str] = []
+        cursor: str | None = None
         for _ in range(3):
-            query = {"limit": 2} | ({"cursor": cursor} if cursor else {})
+            query = {"order": order, "limit": "2"} | ({"cursor": cursor} if cursor else {})
             page = (await synapse.client.get("/api/documents", params=query)).json()
             titles += [document["title"] for document in page["documents"]]
-            cursor = page["next"]
-        stale = await synapse.client.get("/api/documents", params={"cursor": "0ld:5:2"})
+            last, cursor = cursor, page["next"]
+        bad = [
+            f"order={order}&cursor=0ld:5:2",
+            f"order={other}&cursor={last}",
+            f"order={order}&cursor={last}x",
+        ]
+        refused = [await synapse.client.get(f"/api/documents?{query}") for query in bad]
 
-    assert titles == [f"Document {number}" for number in range(5)]
+    numbers = range(5) if order == "oldest" else reversed(range(5))
+    assert titles == [f"Document {number}" for number in numbers]
     assert cursor is None
-    assert stale.status_code == 409
+    assert [one.status_code for one in refused] == [409] * 3
 
 
 @pytest.mark.parametrize(

@@ -69,10 +69,11 @@ async def test_a_model_is_given_the_numbered_passages(tmp_path: Path) -> None:
     with model_serving() as server:
         async with running(tmp_path, models=[server]) as synapse:
             await _fill(synapse)
-            answer = await synapse.ask("What colour is the parrot?")
+            answer = await synapse.ask("What colour is the parrot?", session_id="s1")
+            session = (await synapse.client.get("/api/sessions/s1")).json()
 
     assert answer["text"] == "The parrot is blue [1]."
-    assert answer["model"] == "ok"
+    assert answer["model"] == session["turns"][0]["model"] == "ok"
     assert answer["notes"] == []
     prompt = json.dumps(server.asked[0]["messages"])
     assert "[1] Parrots" in prompt

@@ -16,7 +16,7 @@ export function KeptTurn({ turn }: { turn: Turn }) {
   return (
     <Frame question={turn.question}>
       <AnswerText text={turn.answer} citations={turn.citations} />
-      <Byline asked={turn.asked} />
+      <Byline asked={turn.asked} model={turn.model} />
       <Sources citations={turn.citations} />
     </Frame>
   );

@@ -39,7 +39,7 @@ test("an error keeps what had come", () => {
 
 test("a finished turn that was loaded from the service is not shown twice", () => {
   const done = told({ kind: "answer", answer: QUOTED });
-  const kept = { question: "Why?", answer: QUOTED.text, citations: [], asked: NEW.asked };
+  const kept = { question: "Why?", answer: QUOTED.text, citations: [], asked: NEW.asked, model: null };
   expect(notKept([kept], [done, NEW])).toEqual([NEW]);
   expect(notKept([], [done])).toEqual([done]);
 });

@@ -1,4 +1,4 @@
-/** The documents, oldest first, a page at a time. */
+/** The documents, newest first, a page at a time. */
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { Files, Trash2 } from "lucide-react";
 import { useState } from "react";

@@ -14,7 +14,9 @@ export const documentsQuery = infiniteQueryOptions({
   queryFn: async ({ pageParam, signal }) =>
     unwrapped(
       await client.GET("/api/documents", {
-        params: { query: { limit: PAGE, ...(pageParam === null ? {} : { cursor: pageParam }) } },
+        params: {
+          query: { order: "newest", limit: PAGE, ...(pageParam === null ? {} : { cursor: pageParam }) },
+        },
         signal,
       }),
     ),

@@ -13,7 +13,9 @@ export interface paths {
         };
         /**
          * List Documents
-         * @description List documents, the oldest first; a cursor of before a restore or rebuild is refused (409).
+         * @description List documents, the oldest or the newest first.
+         *
+         *     A cursor of before a restore or rebuild, or of the other order, is refused (409).
          */
         get: operations["list_documents"];
         put?: never;
@@ -586,6 +588,8 @@ export interface components {
              * Format: date-time
              */
             asked: string;
+            /** Model */
+            model: string | null;
         };
     };
     responses: never;
@@ -601,6 +605,7 @@ export interface operations {
             query?: {
                 limit?: number;
                 cursor?: string | null;
+                order?: "oldest" | "newest";
             };
             header?: never;
             path?: never;

@@ -110,6 +110,20 @@ def test_lists_by_sequence(index: DocumentIndex) -> None:
     assert [kept.id for kept in [*first, *rest]] == ["d0", "d2", "d3", "d4"]
 
 
+def test_lists_the_newest_first(index: DocumentIndex) -> None:
+    """Paging backwards meets every document once, also when one is added or deleted meanwhile."""
+    for number in range(6):
+        index.add([document(f"d{number}", towards(0))])
+    index.delete("d4")
+    first = index.newest(limit=2)
+    index.add([document("late", towards(0))])
+    index.delete("d1")
+    rest = index.newest(before=first[-1].sequence, limit=9)
+    assert [kept.id for kept in [*first, *rest]] == ["d5", "d3", "d2", "d0"]
+    assert [kept.id for kept in index.newest(limit=1)] == ["late"]
+    assert index.newest(before=rest[-1].sequence) == []
+
+
 @pytest.mark.parametrize(
     "refused",
     [

@@ -1,6 +1,8 @@
 """Every memory keeps the promises of its port."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from app.domain import Turn
 from app.stores.memory.in_memory import InMemoryMemory
 from app.stores.memory.port import Memory
 from app.stores.memory.redis import RedisMemory
+from app.stores.memory.turns import decode, encode
 from tests.app.stores.memory.servers import Server, binaries, serving
 
 pytestmark = pytest.mark.anyio
@@ -45,6 +48,22 @@ def turn(minute: int, question: str = "Why?") -> Turn:
     return Turn(
         question, "So. 𝄞", [{"document": "d", "start": 3, "score": 0.25}], NOON + timedelta(minutes=minute)
     )
+
+
+async def test_a_turn_comes_back_whole(memory: Memory) -> None:
+    """With the model that wrote it, or none."""
+    written, quoted = replace(turn(1), model="llama-3"), turn(2)
+    await memory.remember("s", written)
+    await memory.remember("s", quoted)
+    assert list(await memory.session("s")) == [written, quoted]
+    await memory.close()
+
+
+def test_a_turn_of_before_models_were_kept_is_read() -> None:
+    """Sessions outlive an update, in both directions."""
+    kept = json.loads(encode(turn(1)))
+    del kept["model"]
+    assert decode(json.dumps(kept).encode()) == turn(1)
 
 
 async def test_starts_empty(memory: Memory) -> None:
