@@ -19,6 +19,11 @@ _REDIS_TIME = "%d %b %Y %H:%M:%S"
 _REDIS_ERROR = re.compile(
     r"(?!WARNING ).*(error|fail|can't|cannot|could not|crash|bad file|oom|misconf|corrupt)", re.IGNORECASE
 )
+_NGINX_LINE = re.compile(r"(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(\w+)\] \d+#\d+: (?:\*\d+ )?(.*)")
+_NGINX_TIME = "%Y/%m/%d %H:%M:%S"
+_NGINX_BAD = frozenset({"error", "crit", "alert", "emerg"})
+# What it says before it has a log: its configuration is wrong.
+_NGINX_START = "nginx: [emerg] "
 _TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -33,7 +38,7 @@ def look_at_logs(subject: Subject) -> Iterator[Finding]:
 
 
 def judge_log(subject: Subject, name: str, lines: Iterable[str], remedy: str) -> Finding:
-    """Look for errors of the last day among lines of the backend or of Redis."""
+    """Look for errors of the last day among lines of the backend, Redis or nginx."""
     since = subject.now() - _RECENT
     errors = [text for line in lines if (text := _error(line, since)) is not None]
     if not errors:
@@ -54,12 +59,18 @@ def _error(line: str, since: datetime) -> str | None:
     """Return the text of a line that reports an error of late, else None."""
     if line.startswith("{"):
         return _of_backend(line, since)
-    match = _REDIS_LINE.fullmatch(line)
-    if match is not None:
-        # The server writes the time of its machine.
-        then = datetime.strptime(match[1], _REDIS_TIME).astimezone(UTC)
-        return match[2] if _REDIS_ERROR.match(match[2]) and then >= since else None
-    return line if line.startswith(_TRACEBACK) else None
+    if (match := _REDIS_LINE.fullmatch(line)) is not None:
+        bad = _REDIS_ERROR.match(match[2]) and _at(match[1], _REDIS_TIME) >= since
+        return match[2] if bad else None
+    if (match := _NGINX_LINE.fullmatch(line)) is not None:
+        bad = match[2] in _NGINX_BAD and _at(match[1], _NGINX_TIME) >= since
+        return match[3] if bad else None
+    return line if line.startswith((_TRACEBACK, _NGINX_START)) else None
+
+
+def _at(written: str, form: str) -> datetime:
+    """Return a time that a server wrote, which is that of its machine."""
+    return datetime.strptime(written, form).astimezone(UTC)
 
 
 def _of_backend(line: str, since: datetime) -> str | None:
