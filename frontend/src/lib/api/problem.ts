@@ -21,11 +21,11 @@ export class ProblemError extends Error {
 /** Who is silent: the web server itself, the backend behind it, or a backend that took the request and hangs. */
 export type Silent = "server" | "backend" | "hung";
 
-const GO_ON = "This page goes on trying; `synapse doctor` says what is wrong.";
+const LATER = "Try again when it is back; `synapse doctor` says what is wrong.";
 const SILENCE: Record<Silent, Problem> = {
-  server: { what: "The server cannot be reached.", hint: GO_ON },
-  backend: { what: "The backend cannot be reached.", hint: GO_ON },
-  hung: { what: "The backend does not answer.", hint: GO_ON },
+  server: { what: "The server cannot be reached.", hint: LATER },
+  backend: { what: "The backend cannot be reached.", hint: LATER },
+  hung: { what: "The backend does not answer.", hint: LATER },
 };
 
 /** The error of a request that nobody answered. */

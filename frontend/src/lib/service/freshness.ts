@@ -8,6 +8,7 @@ import { giveUp, onLate } from "@/lib/api/patience";
 import { follow } from "@/lib/service/follow";
 import type { Ears } from "@/lib/service/follow";
 import { healthQuery } from "@/lib/service/health";
+import type { Health } from "@/lib/service/health";
 
 const TOGETHER_MS = 400;
 const HOPE_MS = 5_000;
@@ -20,25 +21,17 @@ export function useFreshness(): void {
   useEffect(() => {
     const stale = staleness(queries);
     const follower = follow({ connect, random: Math.random }, { ...stale.ears });
-    let wasSilent = false;
-    const unsubscribe = queries.getQueryCache().subscribe((event) => {
-      if (event.type !== "updated" || event.action.type !== "success") {
-        return;
-      }
-      const health =
-        event.query.queryHash === HEALTH ? queries.getQueryData(healthQuery.queryKey) : undefined;
-      if (health?.silent) {
-        wasSilent = true;
+    const unsubscribe = onHealth(queries, (health, before) => {
+      if (health.silent) {
         if (Date.now() - Date.parse(health.since) > HOPE_MS) {
           giveUp(health.silent);
         }
-      } else if (health) {
-        // A service that answers again is followed again at once, and what failed is asked again.
-        follower.hurry();
-        if (wasSilent) {
-          stale.again();
-        }
-        wasSilent = false;
+        return;
+      }
+      // A service that answers again is followed again at once, and what failed is asked again.
+      follower.hurry();
+      if (before?.silent) {
+        stale.again();
       }
     });
     // Why it is late is asked, and no answer to that either is told.
@@ -50,6 +43,21 @@ export function useFreshness(): void {
       stale.stop();
     };
   }, [queries]);
+}
+
+/** Be told of each look at the health, and of the one before; returns how to stop being told. */
+function onHealth(queries: QueryClient, looked: (health: Health, before?: Health) => void): () => void {
+  let before: Health | undefined;
+  return queries.getQueryCache().subscribe((event) => {
+    const news = event.type === "updated" && event.action.type === "success";
+    if (news && event.query.queryHash === HEALTH) {
+      const health = queries.getQueryData(healthQuery.queryKey);
+      if (health) {
+        looked(health, before);
+      }
+      before = health;
+    }
+  });
 }
 
 function connect(): WebSocket {
