@@ -1,6 +1,7 @@
 """Ask Docker about the containers of the stack, by its command."""
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ PROJECT = "synapse"
 SERVICES = ("redis", "backend", "frontend")
 _LIMIT_S = 30.0
 _LABEL = "com.docker.compose"
+_SECRET = re.compile(r"PASSWORD|PASSPHRASE|TOKEN|SECRET|CREDENTIAL|_KEY$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,11 @@ def containers() -> dict[str, Container]:
     found = json.loads(docker("inspect", *ids)) if ids else []
     by_service = {facts["Config"]["Labels"].get(f"{_LABEL}.service"): facts for facts in found}
     return {name: Container(name, by_service[name]) for name in SERVICES if name in by_service}
+
+
+def is_secret_name(variable: str) -> bool:
+    """Say whether a variable looks like a secret; one that names a file with it does not."""
+    return _SECRET.search(variable) is not None and not variable.endswith("_FILE")
 
 
 def logs(container: Container, *, since: str) -> list[str]:
