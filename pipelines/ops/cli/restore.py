@@ -8,7 +8,7 @@ import typer
 
 from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.options import DryRun, Force, Json, Only, Point, Yes
-from pipelines.ops.cli.wiring import context, hand_over_to_containers, settings_here
+from pipelines.ops.cli.wiring import context, stack_context
 from pipelines.ops.cli.words import seconds, size
 from pipelines.ops.errors import UsageError
 from pipelines.ops.repository import Standing
@@ -42,10 +42,7 @@ def restore(
     not what the point holds, everything is rolled back.
     """
     with guarded(json=as_json) as output:
-        settings = settings_here()
-        if into is None:
-            hand_over_to_containers(settings)
-        work = context(output, settings=settings)
+        work = stack_context(output) if into is None else context(output)
         plans: list[RestorePlan] = []
 
         def agreed(plan: RestorePlan) -> bool:
