@@ -73,6 +73,7 @@ def _plan_text(plan: RestorePlan) -> str:
     lines += [f"  {change.what}: {change.now}  ->  {change.then}" for change in plan.changes]
     if plan.standing is not Standing.PROVEN:
         lines.append(f"  Note: this point is {plan.standing.value}.")
+    lines += [f"  Note: {warning}." for warning in plan.warnings]
     if plan.kind == "running":
         lines.append(
             "  A safety point of the present data is kept first."
@@ -89,6 +90,7 @@ def _tell(output: Output, plan: RestorePlan, report: RestoreReport | None, *, dr
         "kind": plan.kind,
         "standing": plan.standing.value,
         "changes": [{"what": one.what, "now": one.now, "then": one.then} for one in plan.changes],
+        "warnings": list(plan.warnings),
         "dry_run": dry_run,
         "done": report is not None,
     }
