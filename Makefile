@@ -42,7 +42,7 @@ lock: $(VENV)/.dev
 	$(BIN)/uv pip compile -q --group node --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock" -o requirements-node.lock
 
 secrets:
-	@sh deploy/first-start.sh
+	@sh deploy/first-start.sh $(FORM)
 
 clean:
 	rm -rf $(VENV) .demo build test-reports frontend/node_modules frontend/dist

@@ -53,7 +53,8 @@ class Settings(BaseSettings):
     """Everything that can be set. Each field is the environment variable of the same name in capitals.
 
     `Settings(...)` takes only what it is given; `Settings.load` reads an environment. Each secret
-    can be given in a file instead: REDIS_PASSWORD_FILE for REDIS_PASSWORD, and so on.
+    can be given in a file instead: REDIS_PASSWORD_FILE for REDIS_PASSWORD, and so on. An empty file is
+    refused, but for a key of model servers (`*_API_KEY_FILE`): those may ask for none.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -210,6 +211,8 @@ def _secret(variable: str, given: Mapping[str, str]) -> str | None:
             f"{variable}_FILE names {path}, which cannot be read: {error}.",
             f"Make the file readable, or set {variable}_FILE to another one.",
         ) from error
+    if not secret and variable.endswith("_API_KEY"):
+        return None
     if not secret:
         raise SynapseError(f"{variable}_FILE names {path}, which is empty.", f"Write the secret into {path}.")
     return secret

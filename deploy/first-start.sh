@@ -1,10 +1,44 @@
 #!/bin/sh
-# Makes what the stack in containers needs and this folder has not: .env, a password, a token, two folders.
-# Run it as often as you like: what is there is left as it is.
+# first-start.sh [development|production]: makes what the stack in containers needs and this folder has not: .env with
+# the form named in it, a password, a token, files for the keys of model servers, two folders.
+# Run it as often as you like: what is there is left as it is, but for the form when it is named.
 set -eu
 cd "$(dirname "$0")/.."
+form=${1:-}
+case $form in
+  '' | development | production) ;;
+  *) echo "There is no form $form: say FORM=development or FORM=production." >&2; exit 2 ;;
+esac
 
-[ -e .env ] || { cp .env.example .env; echo "Made .env from .env.example."; }
+# What comes in becomes .env, whole, with the owner and mode that it had.
+write() {
+  cp -p .env .env.new
+  cat > .env.new
+  mv .env.new .env
+}
+
+if [ ! -e .env ]; then
+  cp .env.example .env
+  echo "Made .env from .env.example."
+fi
+# Other systems' editors: lines that end in CR LF, a last line that does not end.
+tr -d '\r' < .env | awk 1 | write
+
+files=docker-compose.yml:docker-compose.override.yml
+[ "$form" != production ] || files=docker-compose.yml:docker-compose.production.yml
+case $form:$(sed -n 's/^COMPOSE_FILE=//p' .env | tail -n 1) in
+  development:*docker-compose.override.yml* | production:*docker-compose.production.yml* | :?*) ;;
+  :)
+    # An older .env: production may be running here, and must not become development unasked.
+    echo "No line COMPOSE_FILE= in .env says which form this is: make secrets FORM=development, or FORM=production." >&2
+    exit 1
+    ;;
+  *)
+    grep -q '^COMPOSE_FILE=' .env || echo 'COMPOSE_FILE=' >> .env
+    sed "s#^COMPOSE_FILE=.*#COMPOSE_FILE=$files#" .env | write
+    echo "The form is $form: COMPOSE_FILE=$files in .env."
+    ;;
+esac
 
 # The folder is shut; the files in it are not, because each container reads its own as another user.
 mkdir -p -m 700 secrets
@@ -15,9 +49,15 @@ for name in redis_password api_token; do
     echo "Made secrets/$name."
   fi
 done
-sed -i \
-  -e 's#^REDIS_PASSWORD_FILE=$#REDIS_PASSWORD_FILE=./secrets/redis_password#' \
-  -e 's#^API_TOKEN_FILE=$#API_TOKEN_FILE=./secrets/api_token#' .env
+for name in model_api_key embedding_api_key; do
+  # An empty one says that the servers ask for no key.
+  [ -e "secrets/$name" ] || { : > "secrets/$name"; chmod 644 "secrets/$name"; }
+done
+for name in redis_password api_token model_api_key embedding_api_key; do
+  variable=$(echo "$name" | tr '[:lower:]' '[:upper:]')_FILE
+  grep -q "^$variable=" .env || echo "$variable=" >> .env
+  sed "s#^$variable=\$#$variable=./secrets/$name#" .env | write
+done
 
 # The containers write here: as user 1000, or as whoever SYNAPSE_USER names.
 mkdir -p data backups
@@ -28,3 +68,19 @@ elif [ "$user" != 1000 ] && ! grep -q '^SYNAPSE_USER=' .env; then
   echo "SYNAPSE_USER=$user:$(id -g)" >> .env
   echo "The containers run as you: SYNAPSE_USER=$user:$(id -g) in .env."
 fi
+
+# What would keep the stack from starting is said now, by its line.
+wrong=0
+refuse() {
+  for line in $(grep -nE "$1" .env | cut -d= -f1); do
+    echo "Line ${line%%:*} of .env, ${line#*:}=, $2" >&2
+    wrong=1
+  done
+}
+for name in model_api_key embedding_api_key; do
+  variable=$(echo "$name" | tr '[:lower:]' '[:upper:]')
+  refuse "^$variable=[\"' ]*[^\"' #]" "shows a key to whoever may inspect containers: write it into secrets/$name, and take the line out."
+done
+refuse '^SYNAPSE_USER=("|'"'"')?(0+|root)(:|"|'"'"'|$)|^SYNAPSE_USER=[^:]*:(0+|root)("|'"'"'|$)' \
+  "means root: nothing of the stack runs as root; name another user, such as 1000:1000."
+exit "$wrong"

@@ -1,5 +1,6 @@
 """The settings of `synapse`: the service's own, and where backups, scratch servers and programs are."""
 
+import os
 import re
 import tempfile
 from collections.abc import Mapping
@@ -26,7 +27,8 @@ class OpsSettings:
     `scratch_address` SYNAPSE_SCRATCH_ADDRESS (where a target on another machine reaches a scratch server),
     `backend` SYNAPSE_BACKEND_URL (where the backend is reached from here, if not where its settings say),
     `redis_memory_limit` SYNAPSE_REDIS_MEMORY_LIMIT (bytes that the container of Redis may use),
-    `stack` SYNAPSE_STACK (`compose` when the stack runs in containers of this machine).
+    `stack` SYNAPSE_STACK (`compose` when the stack runs in containers of this machine), and then
+    `compose_files` COMPOSE_FILE.
     """
 
     service: Settings
@@ -37,6 +39,15 @@ class OpsSettings:
     backend: str | None = None
     redis_memory_limit: int | None = None
     stack: Literal["local", "compose"] = "local"
+    compose_files: tuple[str, ...] = ("docker-compose.yml",)
+
+    @property
+    def form(self) -> Literal["development", "production"] | None:
+        """The form of the stack in containers that COMPOSE_FILE names."""
+        names = {Path(name).name for name in self.compose_files}
+        if "docker-compose.production.yml" in names:
+            return "production"
+        return "development" if "docker-compose.override.yml" in names else None
 
     @property
     def redis(self) -> RedisAddress:
@@ -86,6 +97,7 @@ def load(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> Op
         backend=_address("SYNAPSE_BACKEND_URL", given.get("SYNAPSE_BACKEND_URL")),
         redis_memory_limit=_bytes("SYNAPSE_REDIS_MEMORY_LIMIT", given.get("SYNAPSE_REDIS_MEMORY_LIMIT")),
         stack=stack,
+        compose_files=tuple(given.get("COMPOSE_FILE", "docker-compose.yml").split(os.pathsep)),
     )
 
 

@@ -25,6 +25,7 @@ PRODUCTION = ("docker-compose.yml", "docker-compose.production.yml")
 QUICK = (*PRODUCTION, "tests/stack/quick.yml")
 UNHURRIED = (*PRODUCTION, "tests/stack/unhurried.yml")
 _LAID = (*DEVELOPMENT, PRODUCTION[1], "deploy", "app", "frontend", "tests/stack")
+SECRETS = ("redis_password", "api_token", "model_api_key", "embedding_api_key")
 _OWNER = 1000
 _UP_S = 300.0
 
@@ -71,7 +72,7 @@ class Deployment:
         return subprocess.run(
             [Path(sys.executable).parent / "synapse", *arguments],
             cwd=self.folder,
-            env={**self.engine.environ, "PATH": path, "COMPOSE_FILE": ":".join(self.files)},
+            env={**self.engine.environ, "PATH": path},
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -159,8 +160,8 @@ def laid_out(engine: Engine, folder: Path, files: Sequence[str], *more: str) -> 
         (folder / name).mkdir()
         os.chown(folder / name, _OWNER, _OWNER)
     lines = [*(f"{name}={port}" for name, port in ports.items()), *more]
-    lines += ["SYNAPSE_STACK=compose"]
-    lines += ["REDIS_PASSWORD_FILE=./secrets/redis_password", "API_TOKEN_FILE=./secrets/api_token"]
+    lines += ["SYNAPSE_STACK=compose", f"COMPOSE_FILE={':'.join(files)}"]
+    lines += [f"{name.upper()}_FILE=./secrets/{name}" for name in SECRETS]
     (folder / ".env").write_text("\n".join([*lines, ""]))
     return Deployment(engine, folder, tuple(files), ports)
 
@@ -185,8 +186,9 @@ def _copy(source: Path, target: Path) -> None:
 
 def _lay_secrets(folder: Path) -> None:
     (folder / "secrets").mkdir(mode=0o700)
-    for name in ("redis_password", "api_token"):
-        (folder / "secrets" / name).write_text(secrets.token_hex(24))
+    for name in SECRETS:
+        # Model servers here ask for no key.
+        (folder / "secrets" / name).write_text("" if "key" in name else secrets.token_hex(24))
 
 
 def wait_until(holds: Callable[[], object], what: str, seconds: float = 90) -> float:

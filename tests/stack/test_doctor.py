@@ -49,7 +49,14 @@ def test_all_is_well(stack: Deployment) -> None:
     green = {name for name, one in lines.items() if one["state"] == "green"}
     wanted = {"containers", "redis", "backend", "api", "docs", "page", "data folder", "index documents"}
     wanted = {"container redis", "container backend", "container frontend"} | wanted - {"containers"}
-    wanted |= {"redis capture", "limits synapse_redis", "limits synapse_backend", "limits synapse_frontend"}
+    wanted |= {
+        "form",
+        "secrets",
+        "redis capture",
+        "limits synapse_redis",
+        "limits synapse_backend",
+        "limits synapse_frontend",
+    }
     assert wanted <= green, {name: lines.get(name) for name in wanted - green}
     assert {one["state"] for one in lines.values()} <= {"green", "amber", "skipped"}, lines
     assert lines["hot reload"]["state"] == "skipped"

@@ -39,6 +39,16 @@ def test_nobody_is_root(docker: Engine, name: str) -> None:
     print(f"{name}: {int(json.loads(docker.docker('inspect', name))[0]['Size']) / 1e6:.0f} MB")  # noqa: T201  # a figure
 
 
+@pytest.mark.parametrize("user", ["0:0", "0", "1000:0"])
+@pytest.mark.parametrize("name", ["synapse-backend", "synapse-ops"])
+def test_root_is_refused(docker: Engine, name: str, user: str) -> None:
+    """Whatever SYNAPSE_USER says, nothing is run as root, and the words name the line."""
+    asked = [docker.client, "run", "--rm", "--user", user, name, "--version"]
+    done = subprocess.run(asked, env=dict(docker.environ), capture_output=True, text=True, check=False)
+    assert done.returncode == 78
+    assert "set SYNAPSE_USER in .env" in done.stderr
+
+
 @pytest.mark.parametrize("user", ["1000:1000", "1234:1234"])
 def test_whoever_runs_it_has_room_for_scratch_servers(docker: Engine, user: str) -> None:
     """A new scratch volume can be written by the user that SYNAPSE_USER names, whichever it is."""

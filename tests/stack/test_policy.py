@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from app.answering.health import PATIENCE_S
+from app.settings import Settings
+from pipelines.ops.containers.docker import is_secret_name
 from tests.stack.compose import compose_command
 from tests.stack.deployment import DEVELOPMENT, PRODUCTION, Deployment, laid_out
 from tests.stack.engine import Engine, NoEngineError
@@ -23,6 +26,9 @@ _SHARED_WITH_THE_MACHINE = {
     *("privileged", "pid", "ipc", "uts", "cgroup", "cgroup_parent", "network_mode", "userns_mode"),
     *("devices", "device_cgroup_rules", "group_add", "sysctls"),
 }
+SECRET_SETTINGS = sorted(
+    name.upper() for name, field in Settings.model_fields.items() if field.annotation == SecretStr | None
+)
 _HEALED = ["CMD", "/bin/sh", "/usr/local/lib/synapse/heal.sh"]
 _CHECKS = {
     "redis": ["2", "/bin/sh", "/usr/local/lib/synapse/check.sh"],
@@ -149,14 +155,51 @@ def test_secrets_are_files(form: tuple[str, dict[str, Any]], tmp_path: Path) -> 
     for secret in ("redis_password", "api_token"):
         assert (tmp_path / "secrets" / secret).read_text() not in rendered
     for name, service in services(form):
-        values = service.get("environment", {})
-        spoken = [key for key in values if key.endswith(("_PASSWORD", "_TOKEN", "_KEY")) and values[key]]
-        assert not spoken, name
+        assert not spoken(service), name
         mounted = {secret["source"] for secret in service.get("secrets", ())}
         wanted = set() if name == "frontend" else {"redis_password"}
-        if form[0] == "production" and name in {"backend", "ops"}:
-            wanted.add("api_token")
+        if name in {"backend", "ops"}:
+            wanted |= {"model_api_key", "embedding_api_key"}
+            if form[0] == "production":
+                wanted.add("api_token")
         assert mounted == wanted, name
+
+
+def spoken(service: dict[str, Any]) -> list[str]:
+    """Return the variables of a service that look like a secret and have a value."""
+    values = service.get("environment", {})
+    return [name for name in values if is_secret_name(name) and values[name]]
+
+
+@pytest.mark.parametrize("name", sorted(FORMS))
+@pytest.mark.parametrize("secret", SECRET_SETTINGS)
+def test_a_secret_in_the_settings_stays_out_of_the_containers(
+    lay: Callable[[Sequence[str]], Deployment], name: str, secret: str
+) -> None:
+    """What stands in .env for commands of this machine is kept there, or its line is refused."""
+    made = lay(FORMS[name])
+    with (made.folder / ".env").open("a") as settings:
+        settings.write(f"{secret}=sk-very-secret\n")
+    done = made.compose("--profile", "*", "config", "--format", "json", check=False)
+    if secret.endswith("_API_KEY"):
+        assert done.returncode
+        assert f"write {secret} into the file secrets/{secret.lower()}" in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+        assert "sk-very-secret" not in done.stdout
+    assert "sk-very-secret" not in done.stderr
+
+
+def test_without_a_named_form_nothing_starts(lay: Callable[[Sequence[str]], Deployment]) -> None:
+    """A plain `docker compose up` in a folder of production by `-f` must not make development of it."""
+    made = lay(())
+    settings = made.folder / ".env"
+    assert made.compose("config", check=False).returncode
+    lines = settings.read_text().splitlines()
+    settings.write_text("\n".join(line for line in lines if not line.startswith("COMPOSE_FILE")))
+    done = made.compose("up", check=False)
+    assert done.returncode
+    assert "FORM=production" in done.stderr
 
 
 def test_mounts(form: tuple[str, dict[str, Any]]) -> None:
@@ -207,7 +250,7 @@ def test_model_servers_of_the_host(form: tuple[str, dict[str, Any]]) -> None:
         assert form[1][service]["extra_hosts"] == ["host.docker.internal=host-gateway"]
 
 
-@pytest.mark.parametrize("line", ["REDIS_PASSWORD_FILE", "API_TOKEN_FILE"])
+@pytest.mark.parametrize("line", [f"{name}_FILE" for name in SECRET_SETTINGS])
 def test_no_start_without_a_secret(lay: Callable[[Sequence[str]], Deployment], line: str) -> None:
     """The stack refuses to start and names the line of .env to edit."""
     made = lay(PRODUCTION)
@@ -216,4 +259,5 @@ def test_no_start_without_a_secret(lay: Callable[[Sequence[str]], Deployment], l
     settings.write_text(kept.replace(f"{line}=", f"{line}=\n#"))
     done = made.compose("up", check=False)
     assert done.returncode
-    assert f"edit the line {line}= in .env" in done.stderr
+    assert f"the line {line}= " in done.stderr
+    assert "make secrets" in done.stderr

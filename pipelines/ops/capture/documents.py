@@ -10,6 +10,7 @@ from app.domain import StoreUnavailableError
 from app.stores.index.base import BaseRow, base_files, read_base_row
 from app.stores.index.database import connect
 from app.stores.index.layout import DATABASE, CollectionFolder, collections
+from app.stores.index.records import read_state
 from pipelines.ops.capture.canaries import canaries_from, new_questions
 from pipelines.ops.capture.copying import Progress, copy_open, ignore
 from pipelines.ops.errors import DamagedError, OpsError, UnreachableError
@@ -73,6 +74,18 @@ def capture_collections(
     return CapturedFaiss("collections", tuple(files), collections=tuple(facts), notes=tuple(notes))
 
 
+def unchanged(captured: CapturedFaiss | None, root: Path) -> bool:
+    """Say whether the collections under `root` are, write for write, what was captured.
+
+    False also when that cannot be told: capturing them again will say why.
+    """
+    before = {facts.name: (facts.epoch, facts.sequence) for facts in captured.collections} if captured else {}
+    try:
+        return {collection.name: _at(collection) for collection in collections(root)} == before
+    except (StoreUnavailableError, OSError, sqlite3.Error):
+        return False
+
+
 def index_facts(loaded: LoadedIndex, path: str | None) -> IndexFacts:
     """Turn what the loader found into the manifest's words."""
     return IndexFacts(
@@ -83,6 +96,14 @@ def index_facts(loaded: LoadedIndex, path: str | None) -> IndexFacts:
         count=loaded.count,
         canaries=canaries_from(loaded.answers),
     )
+
+
+def _at(collection: CollectionFolder) -> tuple[str | None, int]:
+    epoch = collection.read_pointer()
+    if epoch is None:
+        return None, 0
+    with closing(connect(f"{collection.database(epoch).absolute().as_uri()}?mode=ro")) as live:
+        return epoch, read_state(live).sequence
 
 
 def _capture(collection: CollectionFolder, folder: Path, progress: Progress) -> tuple[str, list[str]]:

@@ -14,7 +14,7 @@ from pipelines.ops.capture.redis_keys import capture_keys
 from pipelines.ops.capture.redis_wire import capture_redis
 from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.options import Json, Only, Source
-from pipelines.ops.cli.wiring import context, hand_over_to_containers, settings_here
+from pipelines.ops.cli.wiring import context, stack_context
 from pipelines.ops.cli.words import counted_keys, seconds, size
 from pipelines.ops.context import Context
 from pipelines.ops.errors import DamagedError, UsageError
@@ -48,10 +48,8 @@ def backup(
     with guarded(json=as_json) as output:
         if by_keys and aof_folder is not None:
             raise UsageError("--by-keys and --aof-folder are two ways to save Redis.", "Leave one out.")
-        settings = settings_here()
-        if aof_folder is None and faiss_folder is None:
-            hand_over_to_containers(settings)
-        work = context(output, create=True, settings=settings)
+        files = aof_folder is not None or faiss_folder is not None
+        work = (context if files else stack_context)(output, create=True)
         report = take_backup(
             work,
             redis=redis_capture(work, aof_folder, by_keys=by_keys) if only is not Source.FAISS else None,

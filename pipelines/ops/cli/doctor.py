@@ -12,6 +12,8 @@ from rich.table import Table
 from pipelines.ops.cli.console import guarded
 from pipelines.ops.cli.options import Json
 from pipelines.ops.cli.wiring import settings_here
+from pipelines.ops.containers.compose import check_folder
+from pipelines.ops.containers.docker import Asked
 from pipelines.ops.doctor.check import Check, Finding, State, Subject
 from pipelines.ops.doctor.examination import LIMIT_S, examine, worst
 from pipelines.ops.doctor.published import backend_address
@@ -44,9 +46,11 @@ def _place(settings: OpsSettings) -> tuple[Subject, Sequence[Check]]:
     """Return what is examined and by which list: the stack in containers is reached by what it publishes."""
     if settings.stack != "compose":
         return Subject(settings), STANDARD
+    check_folder(settings.compose_files)
+    asked = Asked()
     with suppress(OpsError):
-        settings = replace(settings, backend=settings.backend or backend_address())
-    return Subject(settings), COMPOSE
+        settings = replace(settings, backend=settings.backend or backend_address(asked()))
+    return Subject(settings, containers=asked), COMPOSE
 
 
 def _table(findings: Sequence[Finding]) -> Table:

@@ -8,7 +8,7 @@ import typer
 
 from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.options import DryRun, Force, Json, Only, Point, Yes
-from pipelines.ops.cli.wiring import context, hand_over_to_containers, settings_here
+from pipelines.ops.cli.wiring import context, stack_context
 from pipelines.ops.cli.words import seconds, size
 from pipelines.ops.errors import UsageError
 from pipelines.ops.repository import Standing
@@ -42,10 +42,7 @@ def restore(
     not what the point holds, everything is rolled back.
     """
     with guarded(json=as_json) as output:
-        settings = settings_here()
-        if into is None:
-            hand_over_to_containers(settings)
-        work = context(output, settings=settings)
+        work = stack_context(output) if into is None else context(output)
         plans: list[RestorePlan] = []
 
         def agreed(plan: RestorePlan) -> bool:
@@ -76,6 +73,7 @@ def _plan_text(plan: RestorePlan) -> str:
     lines += [f"  {change.what}: {change.now}  ->  {change.then}" for change in plan.changes]
     if plan.standing is not Standing.PROVEN:
         lines.append(f"  Note: this point is {plan.standing.value}.")
+    lines += [f"  Note: {warning}." for warning in plan.warnings]
     if plan.kind == "running":
         lines.append(
             "  A safety point of the present data is kept first."
@@ -92,6 +90,7 @@ def _tell(output: Output, plan: RestorePlan, report: RestoreReport | None, *, dr
         "kind": plan.kind,
         "standing": plan.standing.value,
         "changes": [{"what": one.what, "now": one.now, "then": one.then} for one in plan.changes],
+        "warnings": list(plan.warnings),
         "dry_run": dry_run,
         "done": report is not None,
     }

@@ -7,7 +7,7 @@ import typer
 from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.options import Json, Point
 from pipelines.ops.cli.points import problems_of
-from pipelines.ops.cli.wiring import context, hand_over_to_containers, settings_here
+from pipelines.ops.cli.wiring import stack_context
 from pipelines.ops.cli.words import seconds
 from pipelines.ops.context import Context
 from pipelines.ops.errors import DamagedError, NothingError
@@ -30,9 +30,7 @@ def verify(
 ) -> None:
     """Check a restore point at one of three levels; the result is kept as its proof."""
     with guarded(json=as_json) as output:
-        settings = settings_here()
-        hand_over_to_containers(settings)
-        work = context(output, settings=settings)
+        work = stack_context(output)
         refs = _chosen(work, point, every=every)
         proofs = [(ref, prove(work, ref, LEVELS[level])) for ref in refs]
         output.result(

@@ -20,14 +20,17 @@ def settings_here() -> OpsSettings:
     return load(os.environ)
 
 
-def hand_over_to_containers(settings: OpsSettings) -> None:
-    """Run this very command in the `ops` container instead, when the stack runs in containers.
+def stack_context(output: Output, *, create: bool = False) -> Context:
+    """Make the context for work on the running stack; with containers, run this command in `ops` instead.
 
-    Returns when it does not. Redis dials the scratch server of a restore, and files of the data folder are
-    locked where the backend has them open, so both belong into the containers' network and file system.
+    Redis dials the scratch server of a restore, and files of the data folder are locked where the backend
+    has them open, so both belong into the containers' network and file system.
     """
+    settings = settings_here()
     if settings.stack == "compose":
-        hand_over(sys.argv[1:], terminal=sys.stdin.isatty() and sys.stdout.isatty())
+        terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        hand_over(sys.argv[1:], files=settings.compose_files, terminal=terminal)
+    return context(output, create=create, settings=settings)
 
 
 def context(output: Output, *, create: bool = False, settings: OpsSettings | None = None) -> Context:

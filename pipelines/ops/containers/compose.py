@@ -4,15 +4,36 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
-from pipelines.ops.errors import UnreachableError
+from pipelines.ops.containers.docker import containers
+from pipelines.ops.errors import OpsError, UnreachableError, UsageError
 
 
-def hand_over(arguments: Sequence[str], *, terminal: bool) -> NoReturn:
-    """Become `docker compose run --rm ops …`, whose exit code is then ours. Raises UnreachableError."""
+def hand_over(arguments: Sequence[str], *, files: Sequence[str], terminal: bool) -> NoReturn:
+    """Become `docker compose run --rm ops …`, whose exit code is then ours.
+
+    Raises UnreachableError, and UsageError outside of the stack's folder.
+    """
+    check_folder(files)
     command = [*compose_command(), "run", "--rm", *([] if terminal else ["--no-TTY"]), "ops", *arguments]
     os.execvp(command[0], command)  # noqa: S606  # every word is ours or the operator's own argument
+
+
+def check_folder(files: Sequence[str]) -> None:
+    """Raise UsageError unless the first compose file is here; name the folder of the stack if it is known."""
+    first = Path(files[0])
+    if first.is_file():
+        return
+    known: set[str] = set()
+    with suppress(OpsError):
+        known = {one.folder for one in containers().values() if one.folder}
+    raise UsageError(
+        f"SYNAPSE_STACK=compose, but there is no {first} in {Path.cwd()}.",
+        f"Run it in the folder of the stack{''.join(f': cd {folder}' for folder in sorted(known))}.",
+    )
 
 
 def compose_command() -> list[str]:

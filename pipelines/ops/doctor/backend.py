@@ -8,6 +8,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from pipelines.ops.backend import backend_client
+from pipelines.ops.doctor.asking import ask
 from pipelines.ops.doctor.check import Finding, Subject, amber, green, red, skipped
 from pipelines.ops.errors import OpsError, UnreachableError
 
@@ -44,15 +45,17 @@ def look_at_backend(subject: Subject) -> Iterator[Finding]:
         try:
             health = read_health(client)
         except OpsError as error:
-            yield red("backend", error.what, error.hint)
+            gone = isinstance(error, UnreachableError) and subject.settings.stack == "compose"
+            yield red("backend", error.what, f"Start it: {subject.start}" if gone else error.hint)
             yield from (skipped(name, "the backend was not reached") for name in ("api", "docs"))
             return
         yield _overall(url, health)
         yield from (_part(one) for one in health.dependencies)
-        yield _answers(client, "api", "/api/documents?limit=1", '"documents"')
-        yield _answers(client, "docs", "/api/docs", "/api/openapi.json")
+        pages = [("api", "/api/documents?limit=1", '"documents"'), ("docs", "/api/docs", "/api/openapi.json")]
         if subject.settings.service.page_dir is not None:
-            yield _answers(client, "page", "/", "<html")
+            pages.append(("page", "/", "<html"))
+        for name, path, expected in pages:
+            yield ask(client, name, path, expected, "Look at the log of the backend.", remedies=_ADMISSION)
 
 
 def read_health(client: httpx.Client) -> Health:
@@ -99,15 +102,3 @@ def _part(one: _Dependency) -> Finding:
         return red(name, reason, _VITAL[one.name])
     # Without a model server answers are quotes, which is worse but no failure.
     return amber(name, reason, _VITAL.get(one.name, "See the lines `model …`."))
-
-
-def _answers(client: httpx.Client, name: str, path: str, expected: str) -> Finding:
-    log = "Look at the log of the backend."
-    try:
-        answer = client.get(path)
-    except httpx.HTTPError as error:
-        return red(name, f"{path} does not answer ({str(error) or type(error).__name__})", log)
-    if answer.status_code != httpx.codes.OK or expected not in answer.text:
-        remedy = _ADMISSION.get(answer.status_code, log)
-        return red(name, f"{path} answers {answer.status_code}: {answer.text[:200]}", remedy)
-    return green(name, f"{client.base_url}{path.partition('?')[0]} answers")

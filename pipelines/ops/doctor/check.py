@@ -1,10 +1,11 @@
 """What a check is: something to look at, and what was found there with its reason and remedy."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from pipelines.ops.containers.docker import Asked, Container
 from pipelines.ops.settings import OpsSettings
 
 
@@ -33,10 +34,24 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is examined: the installation that the settings describe, at this time."""
+    """What is examined: the installation that the settings describe, at this time.
+
+    `containers` are those of its stack, by service; Docker is asked once.
+    """
 
     settings: OpsSettings
     now: Callable[[], datetime] = _utc_now
+    containers: Callable[[], Mapping[str, Container]] = field(default_factory=Asked)
+
+    @property
+    def repository_variable(self) -> str:
+        """The setting that names the repository."""
+        return "BACKUPS_DIR" if self.settings.stack == "compose" else "SYNAPSE_REPOSITORY"
+
+    @property
+    def start(self) -> str:
+        """The command that starts the stack."""
+        return "docker compose up --detach --wait" if self.settings.stack == "compose" else "synapse up"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,35 +2,35 @@
 
 from collections.abc import Iterator
 
-from pipelines.ops.containers.docker import SERVICES, Container, containers, docker, logs
+from pipelines.ops.containers.docker import SERVICES, Container, docker, is_secret_name, logs
 from pipelines.ops.doctor.check import Finding, Subject, amber, green, red, skipped
 from pipelines.ops.doctor.logs import judge_log
 from pipelines.ops.doctor.quantities import size
 from pipelines.ops.errors import OpsError
 
-_UP = "Start it: docker compose up -d"
+_UP = "Start it: docker compose up --detach --wait"
 _SHOWN = 200
 _NEARLY = 0.9
 _BOUNDS = {"Memory": "memory", "NanoCpus": "processors", "PidsLimit": "processes"}
 
 
-def look_at_containers(_subject: Subject) -> Iterator[Finding]:
+def look_at_containers(subject: Subject) -> Iterator[Finding]:
     """Ask Docker for each container's state and health."""
-    found = containers()
+    found = subject.containers()
     for service in SERVICES:
         yield _state(found[service]) if service in found else _missing(service)
 
 
-def look_at_bounds(_subject: Subject) -> Iterator[Finding]:
+def look_at_bounds(subject: Subject) -> Iterator[Finding]:
     """See that each container has its limits, and how near it is to its memory."""
-    for container in containers().values():
+    for container in subject.containers().values():
         name = f"limits {container.name}"
         missing = [word for key, word in _BOUNDS.items() if not container.bounds.get(key)]
         if missing:
             yield red(
                 name,
                 f"no limit of {', '.join(missing)}: it may take all of this machine",
-                "Restore `deploy.resources.limits` in the compose file, then docker compose up -d.",
+                f"Restore `deploy.resources.limits` in the compose file, then {subject.start}.",
             )
         else:
             yield _memory(name, container)
@@ -38,9 +38,49 @@ def look_at_bounds(_subject: Subject) -> Iterator[Finding]:
 
 def look_at_container_logs(subject: Subject) -> Iterator[Finding]:
     """Read what each container wrote in the last day."""
-    for container in containers().values():
+    for container in subject.containers().values():
         remedy = f"Read around it: docker logs --since 24h {container.name}"
         yield judge_log(subject, container.name, logs(container, since="24h"), remedy)
+
+
+def look_at_form(subject: Subject) -> Iterator[Finding]:
+    """Compare the form that runs with the one that the next `docker compose up` would make of it."""
+    backend, named = subject.containers().get("backend"), subject.settings.form
+    runs = backend.environment.get("ENVIRONMENT") if backend else None
+    if runs is None:
+        yield skipped("form", f"the backend has no container; .env names {named or 'no form'}")
+    elif named is None:
+        remedy = f"make secrets FORM={runs}"
+        yield red(
+            "form", f"{runs} runs, but COMPOSE_FILE in .env names no form: nothing can be started", remedy
+        )
+    elif named != runs:
+        yield red(
+            "form",
+            f"{runs} runs, but COMPOSE_FILE in .env names {named}, and docker compose up makes that of it",
+            f"make secrets FORM={runs} keeps what runs; {subject.start} changes it.",
+        )
+    else:
+        yield green("form", f"{runs}, as COMPOSE_FILE in .env names it")
+
+
+def look_at_secrets(subject: Subject) -> Iterator[Finding]:
+    """See that no container shows a secret to whoever may inspect it."""
+    shown = {
+        f"{variable} of {container.name}"
+        for container in subject.containers().values()
+        for variable, value in container.environment.items()
+        if value and is_secret_name(variable)
+    }
+    if shown:
+        yield red(
+            "secrets",
+            f"docker inspect shows {', '.join(sorted(shown))}",
+            "Take its line out of .env; `make secrets` says which file it belongs into. Then"
+            f" {subject.start}.",
+        )
+    else:
+        yield green("secrets", "no container has one in its environment")
 
 
 def _missing(service: str) -> Finding:
@@ -90,6 +130,9 @@ def _memory(name: str, container: Container) -> Finding:
     if container.state["Status"] != "running":
         return skipped(name, f"it does not run; its limit is {size(limit)}")
     percent = docker("stats", "--no-stream", "--format", "{{.MemPerc}}", container.name).strip().rstrip("%")
+    if not percent[:1].isdigit():
+        # Docker prints `--` for one that is just starting or ending.
+        return skipped(name, f"Docker does not tell what it uses; its limit is {size(limit)}")
     told = f"{percent} % of {size(limit)} in use"
     if float(percent) >= 100 * _NEARLY:
         return amber(name, told, "Raise the limit in the compose file, or find out what grows.")

@@ -12,8 +12,9 @@ def look_at_data(subject: Subject) -> Iterator[Finding]:
     if folder.is_dir():
         yield writable("data folder", folder, "DATA_DIR")
     else:
+        maker = "make secrets" if subject.settings.stack == "compose" else subject.start
         yield red(
             "data folder",
             f"{folder} is not there" if not folder.exists() else f"{folder} is no folder",
-            "Set DATA_DIR to the folder of the data; `synapse up` makes a new one.",
+            f"Set DATA_DIR to the folder of the data; `{maker}` makes a new one.",
         )

@@ -21,7 +21,6 @@ _PERSISTENCE, _EVICTION, _MEMORY, _CAPTURE = (
     "redis capture",
 )
 _LIMIT_WORDS = 4
-_RESTART = "Correct its configuration and restart it; `synapse up` starts one that is right."
 
 
 def look_at_redis(subject: Subject) -> Iterator[Finding]:
@@ -39,7 +38,9 @@ def look_at_redis(subject: Subject) -> Iterator[Finding]:
         )
         return
     yield _reached(f"{named(address)} ({version})", info, password=bool(address.password))
-    yield _persistence(info)
+    yield _persistence(
+        info, f"Correct its configuration and restart it; `{subject.start}` starts one that is right."
+    )
     yield _eviction(info)
     yield _memory(info)
     yield _capture(info, limits)
@@ -57,9 +58,9 @@ def _reached(name: str, info: Mapping[str, Any], *, password: bool) -> Finding:
     return green("redis", f"{name} answers to the password")
 
 
-def _persistence(info: Mapping[str, Any]) -> Finding:
+def _persistence(info: Mapping[str, Any], restart: str) -> Finding:
     if not info["aof_enabled"]:
-        return red(_PERSISTENCE, "the AOF is off: a crash loses what was written", _RESTART)
+        return red(_PERSISTENCE, "the AOF is off: a crash loses what was written", restart)
     for name, doing in (
         ("aof_last_write_status", "write to its AOF"),
         ("aof_last_bgrewrite_status", "rewrite its AOF"),

@@ -11,19 +11,20 @@ _DISK = "repository disk"
 
 
 def look_at_repository(subject: Subject) -> Iterator[Finding]:
-    """Look at SYNAPSE_REPOSITORY."""
+    """Look at the folder of the restore points."""
     folder = subject.settings.repository
     try:
         Repository.open(FolderStore(folder))
     except NothingError as error:
-        yield red("repository", error.what, "Run `synapse backup`, or set SYNAPSE_REPOSITORY to where it is.")
+        remedy = f"Run `synapse backup`, or set {subject.repository_variable} to where it is."
+        yield red("repository", error.what, remedy)
         yield skipped(_DISK, "there is no repository")
         return
     except OpsError as error:
         yield red("repository", error.what, error.hint)
         yield skipped(_DISK, "the repository cannot be opened")
         return
-    yield writable("repository", folder, "SYNAPSE_REPOSITORY")
+    yield writable("repository", folder, subject.repository_variable)
     yield _disk(subject)
 
 
@@ -35,6 +36,6 @@ def _disk(subject: Subject) -> Finding:
         return amber(
             _DISK,
             f"{folder} is on the same disk as the data: one broken disk takes both",
-            "Set SYNAPSE_REPOSITORY to a folder of another disk, or copy it elsewhere.",
+            f"Set {subject.repository_variable} to a folder of another disk, or copy it elsewhere.",
         )
     return green(_DISK, f"{folder} is on another disk than the data")

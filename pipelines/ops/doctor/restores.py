@@ -21,12 +21,13 @@ def look_at_restores(subject: Subject) -> Iterator[Finding]:
     if journal is None:
         yield green(_NAME, "no restore was interrupted")
         return
+    also = " (or `synapse up`)" if subject.settings.stack == "local" else ""
     try:
         with one_restore(data_dir):
             yield red(
                 _NAME,
                 f"a restore of point {journal.point[:12]} was interrupted: the backend takes no writes",
-                "Run `synapse verify --level 1` (or `synapse up`): it is finished or undone first.",
+                f"Run `synapse verify --level 1`{also}: it is finished or undone first.",
             )
     except RefusedError:
         yield amber(

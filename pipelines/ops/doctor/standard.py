@@ -4,7 +4,13 @@ from pipelines.ops.doctor.backend import look_at_backend
 from pipelines.ops.doctor.backups import look_at_backups
 from pipelines.ops.doctor.check import Check
 from pipelines.ops.doctor.clock import look_at_clock
-from pipelines.ops.doctor.containers import look_at_bounds, look_at_container_logs, look_at_containers
+from pipelines.ops.doctor.containers import (
+    look_at_bounds,
+    look_at_container_logs,
+    look_at_containers,
+    look_at_form,
+    look_at_secrets,
+)
 from pipelines.ops.doctor.data import look_at_data
 from pipelines.ops.doctor.indexes import look_at_indexes
 from pipelines.ops.doctor.logs import look_at_logs
@@ -33,6 +39,8 @@ STANDARD = (
 
 COMPOSE = (
     Check("containers", look_at_containers),
+    Check("form", look_at_form),
+    Check("secrets", look_at_secrets),
     Check("limits", look_at_bounds),
     Check("redis", look_at_redis),
     Check("backend", look_at_backend),

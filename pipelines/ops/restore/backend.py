@@ -20,9 +20,10 @@ _BROKEN = "The restore was rolled back; look at the backend's log."
 
 
 def check_admitted(work: Context) -> None:
-    """Raise RefusedError when a running backend would not tell us what it serves. Before anything is touched.
+    """Raise RefusedError when what answers is no backend, or would not tell us what it serves.
 
-    One that does not answer is no error: nothing will be asked of it.
+    Before anything is touched: the questions after the swap could only roll it back. One that does not
+    answer is no error: nothing will be asked of it.
     """
     with backend_client(work.settings, seconds=_REPLY_S) as client:
         try:
@@ -34,19 +35,27 @@ def check_admitted(work: Context) -> None:
             f"The running backend does not go by the name of {work.settings.backend_url}.",
             "Add the name to its ALLOWED_HOSTS, or set SYNAPSE_BACKEND_URL to one that it has.",
         )
-    if answer.is_success and _is_stranger(answer):
+    known = _is_known(answer)
+    if known is None:
+        raise RefusedError(
+            f"What answers at {work.settings.backend_url} is not Synapse's backend"
+            f" (/api/login gives {answer.status_code}).",
+            "Stop it, or set API_HOST and API_PORT (or SYNAPSE_BACKEND_URL) to where the backend runs.",
+        )
+    if not known:
         raise RefusedError(
             "The running backend does not take our token, so it could not be asked what it serves.",
             "Set API_TOKEN or API_TOKEN_FILE to the token of the backend.",
         )
 
 
-def _is_stranger(answer: httpx.Response) -> bool:
+def _is_known(answer: httpx.Response) -> bool | None:
+    """Say whether a backend takes our token; None when this is no backend's answer."""
     try:
-        return answer.json()["signed_in"] is False
+        signed_in = answer.json()["signed_in"]
     except (ValueError, KeyError, TypeError):
-        # It is no backend of ours, which the questions after the swap will show.
-        return False
+        return None
+    return signed_in if isinstance(signed_in, bool) else None
 
 
 def check_backend(work: Context, documents: StagedDocuments | None) -> None:

@@ -15,9 +15,10 @@ from pipelines.ops.redis.reach import on_this_machine
 from pipelines.ops.repository import PointRef, Standing
 from pipelines.ops.restore import room
 from pipelines.ops.restore.backend import check_admitted
+from pipelines.ops.restore.claim import check_free
 from pipelines.ops.restore.into_folder import check_folder
 from pipelines.ops.restore.redis_running import listens, look_at
-from pipelines.ops.restore.target import Target
+from pipelines.ops.restore.target import Target, warnings
 
 Kind = Literal["running", "stopped", "folder"]
 
@@ -33,7 +34,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class RestorePlan:
-    """A restore before it is done; `safety` says whether a safety point will be kept first."""
+    """A restore before it is done.
+
+    `safety` says whether a safety point will be kept first, `warnings` what speaks for a second look.
+    """
 
     kind: Kind
     target: str
@@ -42,6 +46,7 @@ class RestorePlan:
     standing: Standing
     changes: tuple[Change, ...]
     safety: bool
+    warnings: tuple[str, ...] = ()
 
 
 def make_plan(
@@ -74,6 +79,7 @@ def make_plan(
         standing=work.repository.standing(ref.id),
         changes=tuple(_changes(work, point, target)) if kind != "folder" else (),
         safety=safety,
+        warnings=tuple(warnings(target)) if target else (),
     )
 
 
@@ -92,6 +98,7 @@ def _target(work: Context, point: RestorePoint, into: Path | None) -> tuple[Kind
         return "stopped", None
     if point.redis is None:
         return "running", None
+    check_free(address)
     target = look_at(address, point.redis)
     program_for(point.redis, work.scratch, master_of=target.version)
     return "running", target

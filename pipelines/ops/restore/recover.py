@@ -17,6 +17,7 @@ from pipelines.ops.proof.proving import fetch, known_digest
 from pipelines.ops.redis.connection import connect, is_loading, named, talking_to
 from pipelines.ops.restore import journal as journals
 from pipelines.ops.restore import memory, redis_running, swap
+from pipelines.ops.restore.claim import claimed
 from pipelines.ops.restore.documents import remove_unused, settle
 from pipelines.ops.restore.journal import Journal, RedisSwap
 from pipelines.ops.restore.locking import no_stack, one_restore
@@ -45,6 +46,11 @@ def recover(work: Context) -> Ended | None:
         journal = journals.read(work.data_dir)
         if journal is None:
             return None
+        if journal.swap is not None:
+            address = address_of(work, journal.swap)
+            _wait_for(address)
+            with claimed(address):
+                return end(work, journal)
         if journal.lay is None:
             return end(work, journal)
         with no_stack(work.data_dir):

@@ -1,12 +1,13 @@
 """Restore into a running stack: everything is made ready first, then both stores are swapped in one pause."""
 
+import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.stores.index.layout import indexes_root
 from pipelines.ops.backup import store
-from pipelines.ops.capture.documents import CapturedFaiss, capture_collections
+from pipelines.ops.capture.documents import CapturedFaiss, capture_collections, unchanged
 from pipelines.ops.capture.redis_wire import CapturedRedis, RedisWireCapture
 from pipelines.ops.context import Context
 from pipelines.ops.errors import DamagedError, OpsError
@@ -17,6 +18,7 @@ from pipelines.ops.repository import PointRef
 from pipelines.ops.restore import journal as journals
 from pipelines.ops.restore import redis_running
 from pipelines.ops.restore.backend import check_backend
+from pipelines.ops.restore.claim import claimed
 from pipelines.ops.restore.documents import StagedDocuments, planned, stage
 from pipelines.ops.restore.journal import Journal, Preparation
 from pipelines.ops.restore.locking import no_capture
@@ -42,6 +44,8 @@ class _Swap:
     journal: Journal
     redis: ReadyRedis | None
     documents: StagedDocuments | None
+    before: Path | None = None
+    present: CapturedFaiss | None = None
     capture: RedisWireCapture | None = None
     safety: PointRef | None = None
     old: CapturedRedis | None = None
@@ -59,6 +63,8 @@ def restore_running(
     with work.spool("restore") as spool, ExitStack() as ready:
         ready.callback(sweep, work)
         redis = documents = None
+        if point.redis is not None:
+            ready.enter_context(claimed(work.settings.redis))
         if point.faiss is not None:
             documents = stage(work, point.faiss, switches, spool / "faiss")
         if point.redis is not None:
@@ -90,12 +96,10 @@ def _begin_safety(both: _Swap, ready: ExitStack) -> None:
         with work.watch.step("Store it", total=copied.stat().st_size) as advance:
             work.repository.store_files([(copied.name, copied)], advance)
     if both.documents is not None:
-        with (
-            work.watch.step("Store the present documents for the safety point"),
-            work.spool("before") as spool,
-        ):
-            documents = _present_documents(work, spool)
-            work.repository.store_files(documents.files if documents else ())
+        with work.watch.step("Store the present documents for the safety point"):
+            both.before = ready.enter_context(work.spool("before"))
+            both.present = _present_documents(work, both.before)
+            work.repository.store_files(both.present.files if both.present else ())
 
 
 def _present_documents(
@@ -169,11 +173,21 @@ def _keep_safety(both: _Swap) -> None:
     documents = None
     if both.documents is not None:
         with work.watch.step("Snapshot the present documents for the safety point") as advance:
-            documents = _present_documents(work, both.spool / "safety", advance)
+            documents = _snapshot(both, advance)
     if both.old is None and documents is None:
         return
     both.safety, _, _ = store(work, both.old, documents, started=started, label="safety")
     _note(both, {"safety": both.safety.id})
+
+
+def _snapshot(both: _Swap, advance: Advance) -> CapturedFaiss | None:
+    """Copy the documents again only if any was written since: that is most of the pause with many."""
+    if both.before is not None:
+        if unchanged(both.present, indexes_root(both.work.data_dir)):
+            return both.present
+        # There is room for one copy.
+        shutil.rmtree(both.before / "faiss", ignore_errors=True)
+    return _present_documents(both.work, both.spool / "safety", advance)
 
 
 def _note(both: _Swap, update: dict[str, object]) -> None:

@@ -36,6 +36,7 @@ class Target:
     maxmemory: int
     system_memory: int
     aof: bool
+    saves: bool
     aof_failed: bool
     marks: tuple[str, ...]
     configuration: dict[str, str]
@@ -58,6 +59,7 @@ def inspect(client: redis.Redis) -> Target:
         maxmemory=int(settings["maxmemory"]),
         system_memory=int(info.get("total_system_memory", 0)),
         aof=bool(info["aof_enabled"]),
+        saves=bool(settings.get("save")),
         aof_failed=info["aof_last_bgrewrite_status"] != "ok" or info["aof_last_write_status"] != "ok",
         marks=tuple(marks(client)),
         configuration={name: settings[name] for name in _SWAPPED if name in settings},
@@ -87,6 +89,16 @@ def objections(target: Target, source: RedisSource) -> Iterator[tuple[str, str]]
         yield (
             f"The point uses {needed} databases, the target has {target.databases}.",
             f"Set `databases {needed}` there and restart it.",
+        )
+
+
+def warnings(target: Target) -> Iterator[str]:
+    """Yield what an operator should know before agreeing to a swap."""
+    if not target.aof and not target.saves:
+        # It is not known from here whether there is such a file.
+        yield (
+            'the target keeps nothing on its disk (appendonly no, save ""): when it is started again it loads'
+            " an old dump.rdb if it has one, or is empty; remove that file, or CONFIG SET appendonly yes"
         )
 
 

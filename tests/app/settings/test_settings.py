@@ -121,6 +121,16 @@ def test_an_empty_secret_file_is_refused(tmp_path: Path) -> None:
         Settings.load({"REDIS_PASSWORD_FILE": str(tmp_path / "password")}, None)
 
 
+@pytest.mark.parametrize("name", ["MODEL_API_KEY", "EMBEDDING_API_KEY"])
+def test_an_empty_file_for_a_key_of_model_servers_means_none(tmp_path: Path, name: str) -> None:
+    """Those may ask for none, and the stack in containers mounts a file in any case."""
+    (tmp_path / "key").write_text("\n")
+    assert getattr(Settings.load({f"{name}_FILE": str(tmp_path / "key")}, None), name.lower()) is None
+    (tmp_path / "key").write_text("sk-1\n")
+    found = getattr(Settings.load({f"{name}_FILE": str(tmp_path / "key")}, None), name.lower())
+    assert found.get_secret_value() == "sk-1"
+
+
 def test_settings_cannot_be_changed_and_read_nothing_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings(...) takes its arguments alone, whatever the process environment holds."""
     monkeypatch.setenv("REDIS_HOST", "elsewhere")

@@ -15,10 +15,10 @@ from app.stores.index.faiss_index import FaissDocumentIndex
 from app.stores.index.layout import indexes_root
 from app.stores.index.port import IndexDescription
 from app.stores.index.snapshot import open_snapshot
-from pipelines.ops.capture.documents import CapturedFaiss, capture_collections
+from pipelines.ops.capture.documents import CapturedFaiss, capture_collections, unchanged
 from pipelines.ops.capture.faiss_proof import prove_faiss
 from pipelines.ops.errors import DamagedError
-from tests.ops.capture.examples import docs_folder, document, documents, open_docs, source_of
+from tests.ops.capture.examples import MODEL, docs_folder, document, documents, open_docs, source_of
 
 
 def capture(data_dir: Path, spool: Path) -> CapturedFaiss:
@@ -42,6 +42,33 @@ def merged(tmp_path: Path) -> IndexDescription:
 def test_nothing_to_capture(tmp_path: Path) -> None:
     """A machine without collections gives no capture, not an empty one."""
     assert capture_collections(tmp_path / "faiss_indexes", tmp_path / "spool") is None
+
+
+def test_what_was_written_since_is_noticed(tmp_path: Path) -> None:
+    """A document more or less, a new epoch, a collection more; a merge is no change."""
+    root = indexes_root(tmp_path)
+    assert unchanged(None, root)
+    with closing(open_docs(tmp_path, merge_at=40)) as docs:
+        assert not unchanged(None, root)
+        docs.add(documents("d", 30))
+        docs.maybe_merge()
+        captured = capture(tmp_path, tmp_path / "first")
+        assert unchanged(captured, root)
+        docs.delete("d1")
+        assert not unchanged(captured, root)
+        captured = capture(tmp_path, tmp_path / "second")
+        docs.add([document("more")])
+        assert not unchanged(captured, root)
+        captured = capture(tmp_path, tmp_path / "third")
+    folder = docs_folder(tmp_path)
+    epoch = folder.read_pointer()
+    assert epoch
+    (folder.folder / "current").write_text(f"{folder.new_epoch()}\n")
+    assert not unchanged(captured, root)
+    (folder.folder / "current").write_text(f"{epoch}\n")
+    assert unchanged(captured, root)
+    FaissDocumentIndex.open(tmp_path, "others", MODEL, merge_at=40).close()
+    assert not unchanged(captured, root)
 
 
 def test_facts(tmp_path: Path, merged: IndexDescription) -> None:

@@ -125,3 +125,45 @@ def _backup(work: Context, redis: Callable[[Path], CapturedRedis]) -> str:
         return capture_collections(work.data_dir / "faiss_indexes", spool)
 
     return take_backup(work, redis=redis, faiss=docs).ref.id
+
+
+class Writing(SilentReporter):
+    """Acts when the documents have been stored for the first time; notes what was copied in the pause."""
+
+    def __init__(self, scratch: Path, act: Callable[[], object]) -> None:
+        self._scratch = scratch
+        self._act = act
+        self.copies: list[Path] = []
+
+    @contextmanager
+    def step(self, title: str, *, total: int | None = None, unit: str = "bytes") -> Iterator[Advance]:
+        """Act after the one, look before the other."""
+        if title == "Swap the data of Redis":
+            self.copies += self._scratch.glob("*/safety/faiss")
+        with super().step(title, total=total, unit=unit) as advance:
+            yield advance
+        if title == "Store the present documents for the safety point":
+            self._act()
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_the_safety_point_has_what_was_written_before_the_pause(one: Stack, late: int) -> None:
+    """A document that came after the first copy is in it; where none came, nothing is copied in the pause."""
+    work = one.work()
+    point = one.backup(work)
+
+    def write() -> None:
+        if late:
+            index = open_docs(one.root / "data")
+            index.add(documents("late", late))
+            index.close()
+
+    reporter = Writing(work.scratch.root, write)
+    report = restore(replace(work, watch=Stopwatch(reporter, perf_counter)), point)
+    assert report
+    assert report.safety
+    saved = work.repository.load(report.safety).faiss
+    assert saved
+    assert saved.collections[0].documents == 3 + late
+    assert len(reporter.copies) == late
+    assert not list(work.scratch.root.glob("synapse-spool-*"))

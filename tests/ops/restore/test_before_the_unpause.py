@@ -45,9 +45,10 @@ class _Backend(BaseHTTPRequestHandler):
     asked: ClassVar[list[str]]
 
     def do_GET(self) -> None:
-        """Answer /health."""
+        """Answer /health and /api/login."""
         epoch = CollectionFolder(indexes_root(self.data), "docs").read_pointer()
-        self._answer({"state": "ok", "dependencies": [], "collections": [{"name": "docs", "epoch": epoch}]})
+        collections = [{"name": "docs", "epoch": epoch}]
+        self._answer({"state": "ok", "dependencies": [], "signed_in": True, "collections": collections})
 
     def do_POST(self) -> None:
         """Answer /api/search."""

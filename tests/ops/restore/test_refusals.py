@@ -21,10 +21,12 @@ from pipelines.ops.redis.digest import differences
 from pipelines.ops.redis.programs import installed_programs
 from pipelines.ops.redis.reach import on_this_machine, own_address
 from pipelines.ops.restore.flow import restore
+from pipelines.ops.restore.plan import RestorePlan
 from tests.app.processes import free_port, wait_until
 from tests.disks import fill_up, small_disk
 from tests.ops.capture.examples import documents, open_docs
 from tests.ops.restore.stack import Stack, stack
+from tests.servers import answering
 
 MEGABYTE = 1 << 20
 
@@ -366,3 +368,38 @@ def test_a_target_without_a_command(tmp_path: Path) -> None:
         later(one)
         with untouched(one, one.work()), pytest.raises(RefusedError, match="no command REPLICAOF"):
             restore(one.work(), point)
+
+
+@pytest.mark.parametrize("answer", ["404 Not Found", "200 OK"])
+def test_another_server_in_the_place_of_the_backend(one: Stack, answer: str) -> None:
+    """It is told before anything is touched; after the swap it could only be rolled back."""
+    point = one.backup(one.work())
+    page = f"HTTP/1.1 {answer}\r\nContent-Length: 9\r\n\r\n<p>hi</p>".encode()
+    with answering(page) as port:
+        work = one.work(API_PORT=str(port))
+        with untouched(one, work), pytest.raises(RefusedError, match="is not Synapse's backend") as caught:
+            restore(work, point)
+        assert "API_PORT" in caught.value.hint
+        # What asks the backend for nothing can be restored all the same.
+        assert restore(work, point, only="redis")
+
+
+@pytest.mark.parametrize(("line", "warned"), [("appendonly no", True), ("appendonly yes", False)])
+def test_a_target_that_keeps_nothing_on_its_disk(tmp_path: Path, line: str, *, warned: bool) -> None:
+    """An old dump.rdb would come back at its next start: said in the plan, for the operator to judge."""
+    with stack(tmp_path, "redis", line) as one:
+        later(one)
+        work = one.work()
+        point = one.backup(work)
+        plans: list[RestorePlan] = []
+
+        def seen_only(plan: RestorePlan) -> bool:
+            plans.append(plan)
+            return False
+
+        assert restore(work, point, agreed=seen_only) is None
+        assert any("dump.rdb" in warning for warning in plans[0].warnings) is warned
+        with one.client() as client:
+            client.config_set("save", "3600 1")
+        assert restore(work, point, agreed=seen_only) is None
+        assert plans[1].warnings == ()

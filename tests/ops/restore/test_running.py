@@ -28,7 +28,8 @@ class _Wrong(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Tell the epoch in use; questions, which are posted, are not understood."""
         epoch = self.pointer.read_text().strip()
-        body = json.dumps({"collections": [{"name": "docs", "epoch": epoch}]}).encode()
+        told = {"signed_in": True, "collections": [{"name": "docs", "epoch": epoch}]}
+        body = json.dumps(told).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

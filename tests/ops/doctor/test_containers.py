@@ -1,0 +1,148 @@
+"""The checks of the stack in containers, with a `docker` that tells what a test says."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.ops.containers.docker import SERVICES, Container, is_secret_name
+from pipelines.ops.restore import journal as journals
+from tests.ops.containers.program import DockerProgram, facts_of
+
+FORMS = {"development": "docker-compose.override.yml", "production": "docker-compose.production.yml"}
+URL = "http://host.docker.internal:8080"
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> DockerProgram:
+    """Give the folder of a stack of which all three containers are well: production, as .env names it."""
+    environment = ("ENVIRONMENT=production", "REDIS_PASSWORD=", "API_TOKEN_FILE=/run/secrets/api_token")
+    facts = {name: facts_of(name, tmp_path, *environment) for name in SERVICES}
+    (tmp_path / "docker-compose.yml").touch()
+    (tmp_path / ".env").write_text(f"COMPOSE_FILE=docker-compose.yml:{FORMS['production']}\n")
+    return DockerProgram(tmp_path / "bin", facts)
+
+
+def doctor(program: DockerProgram, place: Path | None = None, **more: str) -> dict[str, dict[str, Any]]:
+    """Run the checklist in the folder of the stack, or another; return its lines by name."""
+    done = asked(program, "doctor", "--json", place=place, **more)
+    return {one["name"]: one for one in json.loads(done.stdout)["findings"]}
+
+
+def asked(
+    program: DockerProgram, *arguments: str, place: Path | None = None, **more: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run `synapse` with that docker."""
+    program.lay()
+    environ = {"PATH": f"{program.folder}:{os.environ['PATH']}", "SYNAPSE_STACK": "compose"}
+    return subprocess.run(
+        [Path(sys.executable).parent / "synapse", *arguments],
+        cwd=place or program.folder.parent,
+        env=environ | {"REDIS_PORT": "1", "API_PORT": "2"} | more,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_docker_is_asked_once_and_remedies_are_those_of_containers(program: DockerProgram) -> None:
+    """All lines tell of one moment; none speaks of a stack that runs without containers."""
+    lines = doctor(program)
+    assert (program.asked("ps"), program.asked("inspect")) == (1, 1)
+    for name in ("container backend", "form", "secrets", "limits synapse_redis"):
+        assert lines[name]["state"] == "green", lines[name]
+    remedies = {name: one["remedy"] for name, one in lines.items()}
+    assert "BACKUPS_DIR" in remedies["repository"]
+    assert remedies["backend"] == "Start it: docker compose up --detach --wait"
+    assert "make secrets" in remedies["data folder"]
+    assert [one for one in remedies.values() if "synapse up" in one or "SYNAPSE_REPOSITORY" in one] == []
+
+
+def test_an_interrupted_restore_is_not_ended_by_a_stack_without_containers(program: DockerProgram) -> None:
+    """The remedy is a command that is run in the containers."""
+    journals.write(program.folder.parent / "data", journals.Journal(restore="r", point="a" * 64))
+    line = doctor(program)["restore"]
+    assert (line["state"], "synapse verify" in line["remedy"]) == ("red", True), line
+    assert "synapse up" not in line["remedy"]
+
+
+@pytest.mark.parametrize(("runs", "named"), [("production", "development"), ("development", "production")])
+def test_another_form_than_the_one_that_is_named(program: DockerProgram, runs: str, named: str) -> None:
+    """The next `docker compose up` would make the other of it: said before it does."""
+    program.facts["backend"]["Config"]["Env"].append(f"ENVIRONMENT={runs}")
+    (program.folder.parent / ".env").write_text(f"COMPOSE_FILE=docker-compose.yml:{FORMS[named]}\n")
+    line = doctor(program)["form"]
+    assert (line["state"], f"FORM={runs}" in line["remedy"]) == ("red", True), line
+    assert named in line["reason"]
+
+
+def test_no_form_is_named(program: DockerProgram) -> None:
+    """A folder of an older version."""
+    (program.folder.parent / ".env").write_text("")
+    line = doctor(program)["form"]
+    assert (line["state"], line["remedy"]) == ("red", "make secrets FORM=production")
+
+
+def test_a_secret_that_docker_shows(program: DockerProgram) -> None:
+    """Its variable is named, and its value is not repeated."""
+    program.facts["backend"]["Config"]["Env"].append("MODEL_API_KEY=sk-very-secret")
+    done = asked(program, "doctor", "--json")
+    line = next(one for one in json.loads(done.stdout)["findings"] if one["name"] == "secrets")
+    assert (line["state"], "MODEL_API_KEY of synapse_backend" in line["reason"]) == ("red", True)
+    assert "sk-very-secret" not in done.stdout + done.stderr
+
+
+def test_memory_that_docker_does_not_tell(program: DockerProgram) -> None:
+    """It prints `--` for a container that is just starting."""
+    program.memory = "--\n"
+    assert doctor(program)["limits synapse_redis"]["state"] == "skipped"
+    program.memory = "95.5%\n"
+    assert doctor(program)["limits synapse_redis"]["state"] == "amber"
+
+
+@pytest.mark.parametrize(("code", "state"), [(503, "amber"), (404, "green"), (500, "red")])
+def test_a_model_server_as_the_backend_meets_it(program: DockerProgram, code: int, state: str) -> None:
+    """One that still loads its model is amber, from wherever it is asked."""
+    program.inside = f"{URL}/health answers {code}: loading\n"
+    assert doctor(program, MODEL_A_URL=URL)["model MODEL_A_URL"]["state"] == state
+
+
+def test_outside_of_the_folder_of_the_stack(program: DockerProgram, tmp_path: Path) -> None:
+    """It says where the stack is, for each command that means the containers."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for command in (("doctor",), ("backup",), ("verify",), ("restore", "latest")):
+        done = asked(program, *command, place=elsewhere)
+        assert done.returncode == 2, done.stderr
+        words = "".join(done.stderr.split())
+        assert "thereisnodocker-compose.yml" in words
+        assert f"cd{tmp_path}." in words
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("0.0.0.0", "http://127.0.0.1:81"), ("::", "http://[::1]:81"), ("fd00::1", "http://[fd00::1]:81")],
+)
+def test_a_published_address_can_be_asked(host: str, url: str) -> None:
+    """An IPv6 address stands in brackets; every address means this machine."""
+    ports = {"Ports": {"8000/tcp": [{"HostIp": host, "HostPort": "81"}]}}
+    assert Container("backend", {"NetworkSettings": ports}).published(8000) == url
+
+
+def test_what_looks_like_a_secret() -> None:
+    """A name of a file does not, nor the key that signed an image."""
+    secret = (
+        "REDIS_PASSWORD",
+        "API_TOKEN",
+        "MODEL_API_KEY",
+        "AWS_SECRET_ACCESS_KEY",
+        "REPOSITORY_PASSPHRASE",
+    )
+    assert [name for name in secret if not is_secret_name(name)] == []
+    plain = ("REDIS_PASSWORD_FILE", "GPG_KEY", "MAX_TOKENS", "MODEL_BIG_URL")
+    assert [name for name in plain if is_secret_name(name)] == []

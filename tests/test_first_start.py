@@ -1,0 +1,136 @@
+"""`make secrets`: what it makes in a new folder and in an older one, and what it refuses."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+DEVELOPMENT = "COMPOSE_FILE=docker-compose.yml:docker-compose.override.yml"
+PRODUCTION = "COMPOSE_FILE=docker-compose.yml:docker-compose.production.yml"
+NAMED = {
+    f"{name}_FILE": f"./secrets/{name.lower()}"
+    for name in ("REDIS_PASSWORD", "API_TOKEN", "MODEL_API_KEY", "EMBEDDING_API_KEY")
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Give the folder of a clone."""
+    for name in ("Makefile", "frontend/page.mk", "deploy/first-start.sh", ".env.example"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(PROJECT / name, tmp_path / name)
+    return tmp_path
+
+
+def make(folder: Path, *form: str) -> "subprocess.CompletedProcess[str]":
+    """Type `make secrets`."""
+    command = ["make", "-s", "secrets", *(f"FORM={one}" for one in form)]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+
+
+def made(folder: Path, *form: str) -> dict[str, str]:
+    """Type it, see it go well, and return the lines of .env."""
+    done = make(folder, *form)
+    assert done.returncode == 0, done.stderr
+    lines = (folder / ".env").read_bytes().decode().split("\n")
+    assert lines.pop() == ""
+    found = [line.partition("=") for line in lines if line and not line.startswith("#")]
+    assert len({name for name, _, _ in found}) == len(found)
+    return {name: value for name, _, value in found}
+
+
+@pytest.mark.parametrize(
+    ("form", "line"), [((), DEVELOPMENT), (("development",), DEVELOPMENT), (("production",), PRODUCTION)]
+)
+def test_a_new_folder(folder: Path, form: tuple[str, ...], line: str) -> None:
+    """The form is named, every secret has its file, and a second time changes nothing."""
+    lines = made(folder, *form)
+    assert f"COMPOSE_FILE={lines['COMPOSE_FILE']}" == line
+    assert {name: lines[name] for name in NAMED} == NAMED
+    secrets = {path.name: path.read_text() for path in (folder / "secrets").iterdir()}
+    assert {name for name, text in secrets.items() if not text} == {"model_api_key", "embedding_api_key"}
+    assert all(len(text) == 48 for text in secrets.values() if text)
+    assert (folder / "secrets").stat().st_mode & 0o777 == 0o700
+    kept = (folder / ".env").read_bytes()
+    assert made(folder) == lines
+    assert (folder / ".env").read_bytes() == kept
+    assert {path.name: path.read_text() for path in (folder / "secrets").iterdir()} == secrets
+    assert not (folder / ".env.new").exists()
+
+
+def test_from_one_form_to_the_other_and_back(folder: Path) -> None:
+    """Naming the form changes its line alone; a line that has more files of that form stays."""
+    development = made(folder)
+    production = made(folder, "production")
+    assert production == {**development, "COMPOSE_FILE": PRODUCTION.partition("=")[2]}
+    assert made(folder, "development") == development
+    more = f"{PRODUCTION}:deploy/compose/engine25.yml"
+    (folder / ".env").write_text((folder / ".env").read_text().replace(DEVELOPMENT, more))
+    assert f"COMPOSE_FILE={made(folder, 'production')['COMPOSE_FILE']}" == more
+    assert make(folder, "staging").returncode
+
+
+def test_an_older_folder_is_asked_for_its_form(folder: Path) -> None:
+    """It may be production by two `-f`: nothing is guessed; once it is named the secrets are there too."""
+    (folder / ".env").write_text("REDIS_PASSWORD_FILE=/kept/elsewhere\nSYNAPSE_PORT=81\n")
+    done = make(folder)
+    assert done.returncode
+    assert "FORM=production" in done.stderr
+    lines = made(folder, "production")
+    assert f"COMPOSE_FILE={lines['COMPOSE_FILE']}" == PRODUCTION
+    assert lines["REDIS_PASSWORD_FILE"] == "/kept/elsewhere"
+    assert lines["MODEL_API_KEY_FILE"] == "./secrets/model_api_key"
+    assert lines["SYNAPSE_PORT"] == "81"
+
+
+@pytest.mark.parametrize("written", ["as one line", "as another system"])
+def test_a_file_that_ends_or_breaks_otherwise(folder: Path, written: str) -> None:
+    """Without a last line end, or with CR LF: each line stays one, and each secret is named."""
+    example = (folder / ".env.example").read_text().replace("# SYNAPSE_PORT=80", "SYNAPSE_PORT=80")
+    text = example.rstrip("\n") + "\nLOG_LEVEL=DEBUG"
+    if written == "as another system":
+        text = text.replace("\n", "\r\n")
+    (folder / ".env").write_bytes(text.encode())
+    lines = made(folder)
+    assert {name: lines[name] for name in NAMED} == NAMED
+    assert (lines["SYNAPSE_PORT"], lines["LOG_LEVEL"]) == ("80", "DEBUG")
+    assert f"COMPOSE_FILE={lines['COMPOSE_FILE']}" == DEVELOPMENT
+
+
+@pytest.mark.parametrize("name", ["MODEL_API_KEY", "EMBEDDING_API_KEY"])
+def test_a_key_in_the_settings_is_named_by_its_line(folder: Path, name: str) -> None:
+    """An older .env has it; the words never repeat it."""
+    lines = (folder / ".env.example").read_text().splitlines()
+    (folder / ".env").write_text("\n".join([*lines, f'{name}=""', ""]))
+    made(folder)
+    (folder / ".env").write_text("\n".join([*lines, f"{name}=sk-secret", ""]))
+    done = make(folder)
+    assert done.returncode
+    assert f"Line {len(lines) + 1} of .env, {name}=" in done.stderr
+    assert f"secrets/{name.lower()}" in done.stderr
+    assert "sk-secret" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("user", ["0:0", "0", "root", "1000:0", '"0:0"', "00:1000"])
+def test_root_is_refused(folder: Path, user: str) -> None:
+    """Nothing of the stack runs as root."""
+    made(folder)
+    with (folder / ".env").open("a") as settings:
+        settings.write(f"SYNAPSE_USER={user}\n")
+    done = make(folder)
+    assert done.returncode
+    assert "SYNAPSE_USER" in done.stderr
+    assert "root" in done.stderr
+
+
+def test_other_users_are_not(folder: Path) -> None:
+    """A user whose number begins or ends with 0 is no root."""
+    made(folder)
+    kept = (folder / ".env").read_text()
+    for user in ("1000:1000", "10:100", "501"):
+        (folder / ".env").write_text(f"{kept}SYNAPSE_USER={user}\n")
+        assert made(folder)["SYNAPSE_USER"] == user
