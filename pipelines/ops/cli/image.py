@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 
 from pipelines.ops.cli.console import guarded
+from pipelines.ops.cli.image_words import comparison_data, comparison_lines
 from pipelines.ops.cli.options import Json
 from pipelines.ops.cli.words import size
+from pipelines.ops.errors import ExitCode
+from pipelines.ops.images.comparing import compare
 from pipelines.ops.images.layout import root_of
 from pipelines.ops.images.normalise import NormalForm, normalise
 
@@ -32,6 +35,21 @@ def normalise_image(
     with guarded(json=as_json) as output:
         form = normalise(source, into, epoch=epoch, reporter=output.reporter)
         output.result(_form_data(form, epoch), f"{form.root.digest}  {into}, {size(_stored(form))}")
+
+
+@image.command("compare", epilog="Example:  synapse image compare build/image theirs.tar --json")
+def compare_images(
+    a: Annotated[Path, typer.Argument(help="A layout folder, a tarball, or a `docker save` file.")],
+    b: Annotated[Path, typer.Argument(help="Another one.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Tell in what two images differ: digests, config, files. Exits 0 when they are equal, else 1."""
+    with guarded(json=as_json) as output:
+        comparison = compare(a, b, reporter=output.reporter)
+        output.result(comparison_data(comparison), "\n".join(comparison_lines(comparison)))
+        if not comparison.equal:
+            raise typer.Exit(ExitCode.FAILED)
 
 
 @image.command("digest", epilog="Example:  synapse image digest build/image")

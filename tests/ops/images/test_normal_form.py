@@ -284,7 +284,7 @@ def test_a_sparse_file_is_the_file_it_stands_for(tmp_path: Path) -> None:
         file.write(b"island")
     (tmp_path / "holes").chmod(0o644)
     # GNU tar writes what Python's cannot.
-    command = [
+    command: list[str | Path] = [
         "tar",
         "--sparse",
         "--owner=0",
