@@ -1,9 +1,11 @@
 """`synapse image`: bring an image into its normal form, compare two, push one, and tell its epoch."""
 
+import time
 import zlib
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 
 from pipelines.ops.cli.console import guarded
@@ -13,7 +15,11 @@ from pipelines.ops.cli.words import size
 from pipelines.ops.errors import ExitCode
 from pipelines.ops.images.comparing import compare
 from pipelines.ops.images.layout import root_of
+from pipelines.ops.images.login import read_login
 from pipelines.ops.images.normalise import NormalForm, normalise
+from pipelines.ops.images.pushing import Push
+from pipelines.ops.images.reference import parse_reference
+from pipelines.ops.images.registry import Registry
 
 image = typer.Typer(help="Bring images into a normal form, compare and push them.", no_args_is_help=True)
 Layout = Annotated[Path, typer.Argument(help="A layout folder that `synapse image normalise` wrote.")]
@@ -50,6 +56,38 @@ def compare_images(
         output.result(comparison_data(comparison), "\n".join(comparison_lines(comparison)))
         if not comparison.equal:
             raise typer.Exit(ExitCode.FAILED)
+
+
+@image.command(
+    "push",
+    epilog="Example:  synapse image push build/image registry.example/team/name:1.2 --login-file login",
+)
+def push(
+    layout: Layout,
+    reference: Annotated[str, typer.Argument(help="registry.example:5000/team/name, or with :tag.")],
+    tag: Annotated[list[str] | None, typer.Option(help="Another tag; may be given several times.")] = None,
+    *,
+    move: Annotated[bool, typer.Option("--move", help="Let a tag of another image go over.")] = False,
+    plain_http: Annotated[bool, typer.Option("--plain-http", help="The registry has no TLS.")] = False,
+    login_file: Annotated[
+        Path | None, typer.Option(help="A file with `name:password`, or one that `docker login` wrote.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Push a layout to a registry by its digest, then under its tags, and read the digest back."""
+    with guarded(json=as_json) as output, httpx.Client() as client:
+        wanted = parse_reference(reference, tuple(tag or ()))
+        login = read_login(login_file, wanted.host) if login_file else None
+        registry = Registry(client, wanted, plain=plain_http, login=login)
+        pushed = Push(layout, wanted, registry, output.reporter, time.sleep, move=move).run()
+        data = {
+            "reference": f"{wanted}@{pushed.digest}",
+            "digest": pushed.digest,
+            "tags": list(wanted.tags),
+            "blobs_sent": pushed.sent,
+            "blobs_there": pushed.there,
+        }
+        output.result(data, f"{wanted}@{pushed.digest}")
 
 
 @image.command("digest", epilog="Example:  synapse image digest build/image")

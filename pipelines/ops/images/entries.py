@@ -72,12 +72,14 @@ def read_entries(file: BinaryIO, what: str, limits: Limits) -> Entries:
         if member.islnk():
             target = nodes.get(canonical(member.linkname, what))
             if target is None or target.is_folder:
-                raise DamagedError(f"{path} in {what} is a hard link to nothing: {member.linkname}.", _AGAIN)
+                raise DamagedError(
+                    f"{what} holds a hard link to nothing: {path} to {member.linkname}.", _AGAIN
+                )
             _put(nodes, path, target)
         elif member.isreg() or member.type in _KINDS:
             _put(nodes, path, Node(member, _xattrs(member)))
         else:
-            raise DamagedError(f"{path} in {what} is of an unknown kind {member.type!r}.", _AGAIN)
+            raise DamagedError(f"{what} holds an entry of an unknown kind {member.type!r}: {path}.", _AGAIN)
     return Entries(nodes, tar)
 
 

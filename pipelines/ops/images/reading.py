@@ -35,7 +35,7 @@ class Layer:
     size: int | None = None
 
     def __str__(self) -> str:
-        return f"the layer {self.digest or self.name}"
+        return f"Layer {self.digest or self.name}"
 
 
 @dataclass(frozen=True, slots=True)

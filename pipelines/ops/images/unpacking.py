@@ -42,8 +42,7 @@ def unpack(source: Source, layer: Layer, into: Path) -> None:
 
 
 def _damaged(layer: Layer, what: str) -> DamagedError:
-    text = f"{layer} {what}."
-    return DamagedError(text[0].upper() + text[1:], "This copy is damaged; save the image again.")
+    return DamagedError(f"{layer} {what}.", "This copy is damaged; save the image again.")
 
 
 class _Summed(io.RawIOBase):
