@@ -12,8 +12,9 @@ from pipelines.ops.cli.console import guarded
 from pipelines.ops.cli.image_words import comparison_data, comparison_lines
 from pipelines.ops.cli.options import Json
 from pipelines.ops.cli.words import size
-from pipelines.ops.errors import ExitCode
+from pipelines.ops.errors import ExitCode, UsageError
 from pipelines.ops.images.comparing import compare
+from pipelines.ops.images.epoch import INPUTS, read_epoch
 from pipelines.ops.images.layout import root_of
 from pipelines.ops.images.login import read_login
 from pipelines.ops.images.normalise import NormalForm, normalise
@@ -96,6 +97,37 @@ def digest(layout: Layout, *, as_json: Json = False) -> None:
     with guarded(json=as_json) as output:
         root = root_of(layout)
         output.result(root.data(), root.digest)
+
+
+@image.command(
+    "epoch",
+    epilog="Examples:  synapse image epoch backend  |  synapse image epoch --path app --path deploy",
+)
+def epoch(
+    images: Annotated[list[str] | None, typer.Argument(help="Images: backend, ops, frontend.")] = None,
+    *,
+    path: Annotated[list[str] | None, typer.Option(help="Another input; may be given several times.")] = None,
+    project: Annotated[Path, typer.Option(help="The project's folder.")] = Path(),
+    allow_dirty: Annotated[
+        bool, typer.Option("--allow-dirty", help="Take inputs that differ from their commit.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Print the time of the last commit that touched what an image is built from, for SOURCE_DATE_EPOCH."""
+    with guarded(json=as_json) as output:
+        unknown = sorted(set(images or ()) - INPUTS.keys())
+        if unknown:
+            raise UsageError(f"There is no image {unknown[0]}.", f"Name one of {', '.join(INPUTS)}.")
+        paths = sorted({*(path or ()), *(one for name in images or () for one in INPUTS[name])})
+        found = read_epoch(project, paths, allow_changed=allow_dirty)
+        if found.changed:
+            output.reporter.note(
+                f"{len(found.changed)} inputs differ from their commit: no digest to rely on."
+            )
+        output.result(
+            {"epoch": found.seconds, "commit": found.commit, "paths": paths, "changed": list(found.changed)},
+            str(found.seconds),
+        )
 
 
 def _stored(form: NormalForm) -> int:

@@ -105,7 +105,7 @@ class Registry:
             return _basic(self._login)
         if scheme.lower() != "bearer" or "realm" not in asked:
             raise UsageError(
-                f"The registry {self._reference.host} asks for a login of an unknown kind: {scheme or 'none'}.",
+                f"The registry {self._reference.host} asks for an unknown kind of login: {scheme or 'none'}.",
                 "Use a registry with basic or bearer logins.",
             )
         return f"Bearer {self._token(asked)}"
@@ -120,7 +120,7 @@ class Registry:
             given = answer.json() if answer.is_success else {}
         except (httpx.TransportError, ValueError) as error:
             raise UnreachableError(
-                f"{realm.host}, which lets into {self._reference.host}, does not answer: {error}.",
+                f"{realm.host}, which signs for {self._reference.host}, does not answer: {error}.",
                 "Try again later.",
             ) from error
         token = given.get("token") or given.get("access_token") if isinstance(given, dict) else None
