@@ -171,15 +171,19 @@ def test_bombs_are_not_unpacked(tmp_path: Path) -> None:
     """A layer or a header beyond its bound is refused while it is read."""
     big = layer([Entry("zeros", bytes(3_000_000))])
     named = layer([Entry("n" * 100_000)])
-    for number, (tar, limits) in enumerate(
+    for number, (tar, limits, why) in enumerate(
         (
-            (big, replace(STANDARD, layer=1_000_000)),
-            (named, replace(STANDARD, header=50_000)),
-            (layer([Entry(str(one)) for one in range(20)]), replace(STANDARD, entries=10)),
+            (big, replace(STANDARD, layer=1_000_000), "unpacks to more than 1000000 bytes"),
+            (named, replace(STANDARD, header=50_000), "has a header of"),
+            (
+                layer([Entry(str(one)) for one in range(20)]),
+                replace(STANDARD, entries=10),
+                "claims more than 10",
+            ),
         )
     ):
         image = lay(tmp_path / f"image{number}", [tar], Build(packing="gzip"))
-        with pytest.raises(DamagedError):
+        with pytest.raises(DamagedError, match=why):
             normalise(image, tmp_path / "into", epoch=EPOCH, reporter=SilentReporter(), limits=limits)
         assert not (tmp_path / "into").exists()
 

@@ -210,8 +210,9 @@ def test_compiled_python_stays_valid(tmp_path: Path, below: bool) -> None:
         pyc = compiled(tmp_path, time)
         source = Entry("opt/m.py", b"answer = 42\n", mtime=time)
         bytecode = Entry("opt/__pycache__/m.cpython-311.pyc", pyc)
+        other = Entry("opt/n.py", b"answer = 43\n", mtime=time + 5)
         stale = Entry("opt/n.pyc", pyc)
-        layers = [(source,), (bytecode, stale)] if below else [(source, bytecode, stale)]
+        layers = [(source, other), (bytecode, stale)] if below else [(source, other, bytecode, stale)]
         into = tmp_path / f"normal{time}"
         form = normal(lay(tmp_path / f"image{time}", [layer(one) for one in layers]), into)
         blob = into / "blobs/sha256" / form.images[0].layers[-1].digest[7:]
@@ -219,9 +220,9 @@ def test_compiled_python_stays_valid(tmp_path: Path, below: bool) -> None:
             file = tar.extractfile(bytecode.path)
             assert file
             stamped = file.read()
-            other = tar.extractfile(stale.path)
-            assert other
-            assert other.read() == pyc
+            untouched = tar.extractfile(stale.path)
+            assert untouched
+            assert untouched.read() == pyc
         assert int.from_bytes(stamped[8:12], "little") == EPOCH
         assert stamped[:8] + stamped[12:] == pyc[:8] + pyc[12:]
         digests.add(members(into, form, -1)[bytecode.path].size)
