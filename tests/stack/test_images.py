@@ -11,10 +11,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from pipelines.ops.images.comparing import compare
 from pipelines.ops.images.normalise import normalise
+from pipelines.ops.images.pushing import Push
+from pipelines.ops.images.reference import parse_reference
+from pipelines.ops.images.registry import Registry
 from pipelines.ops.reporting import SilentReporter
+from tests.ops.images.registries import registry
 from tests.stack.compose import PROJECT
 from tests.stack.engine import Engine
 from tests.stack.images import EPOCH, IMAGES, build
@@ -113,22 +119,55 @@ def test_the_same_bytes_when_built_again(docker: Engine, built_twice: tuple[str,
     assert {path for path in one.keys() | two.keys() if one.get(path) != two.get(path)} == set()
 
 
+@pytest.fixture(scope="module")
+def normal_forms(
+    docker: Engine, built_twice: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> list[Path]:
+    """Bring both builds into their normal form; return the layouts."""
+    folder = tmp_path_factory.mktemp("normal")
+    for image in built_twice:
+        saved = folder / f"{image}.tar"
+        docker.docker("save", "--output", saved, image)
+        began = time.monotonic()
+        form = normalise(saved, folder / image, epoch=int(EPOCH), reporter=SilentReporter())
+        took, size = time.monotonic() - began, saved.stat().st_size / 1e6
+        print(f"{image}: {size:.0f} MB normalised in {took:.1f} s: {form.root.digest}")  # noqa: T201  # a figure
+        saved.unlink()
+    return [folder / image for image in built_twice]
+
+
 def test_the_same_digest_when_built_again(
-    docker: Engine, built_twice: tuple[str, str], tmp_path: Path
+    docker: Engine, built_twice: tuple[str, str], normal_forms: list[Path]
 ) -> None:
     """Two builds without any cache are two images to the engine, and one in the normal form."""
     assert len({docker.docker("inspect", "--format", "{{.Id}}", image) for image in built_twice}) == 2
-    digests = []
-    for image in built_twice:
-        docker.docker("save", "--output", tmp_path / f"{image}.tar", image)
-        began = time.monotonic()
-        form = normalise(
-            tmp_path / f"{image}.tar", tmp_path / image, epoch=int(EPOCH), reporter=SilentReporter()
-        )
-        digests.append(form.root.digest)
-        saved = (tmp_path / f"{image}.tar").stat().st_size
-        print(f"{image}: {saved / 1e6:.0f} MB normalised in {time.monotonic() - began:.1f} s: {digests[-1]}")  # noqa: T201  # a figure
-    assert digests[0] == digests[1]
+    comparison = compare(*normal_forms, reporter=SilentReporter())
+    assert comparison.equal, comparison
+
+
+def test_the_normal_form_is_pulled_and_runs_when_built_again(
+    docker: Engine, built_twice: tuple[str, str], normal_forms: list[Path], tmp_path: Path
+) -> None:
+    """An engine pulls what was pushed, by its digest, and its program starts; no compiled file is stale."""
+    with registry(tmp_path / "registry") as served, httpx.Client(trust_env=False) as client:
+        reference = parse_reference(f"{served.host}/synapse/image")
+        pushing = Registry(client, reference, plain=True, login=None)
+        pushed = Push(normal_forms[0], reference, pushing, SilentReporter(), time.sleep).run()
+        name = f"{reference}@{pushed.digest}"
+        docker.docker("pull", "--quiet", name)
+        try:
+            run = ("run", "--rm", "--network", "none", "--read-only", "--entrypoint", "sh", name, "-c")
+            if built_twice[0] == "synapse-backend":
+                script = "import json, faiss, app.main; print('started')"
+                said = docker.docker(*run, f'python -v -c "{script}" 2>&1')
+                assert "started" in said
+                assert "stale" not in said
+            else:
+                said = docker.docker(*run, "nginx -v 2>&1 && cat /usr/share/nginx/html/index.html")
+                assert "nginx version" in said
+                assert "<html" in said
+        finally:
+            docker.docker("rmi", name)
 
 
 def _copy_with_other_times(source: Path, target: Path) -> None:

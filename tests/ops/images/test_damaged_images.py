@@ -3,6 +3,9 @@
 import gzip
 import json
 import os
+import signal
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -200,6 +203,38 @@ def test_an_existing_place_is_not_touched(tmp_path: Path) -> None:
         normal(image, tmp_path / "absent" / "normal")
     with pytest.raises(UsageError, match="epoch"):
         normal(image, tmp_path / "normal", -1)
+
+
+_DYING = """
+import os, sys
+from contextlib import contextmanager
+from pathlib import Path
+from pipelines.ops.images.normalise import normalise
+
+class Dying:
+    @contextmanager
+    def step(self, title, *, total=None, unit="bytes"):
+        yield lambda amount: None
+        if title.startswith("Normalise layer 2"):
+            os.kill(os.getpid(), 9)
+
+    def note(self, text):
+        pass
+
+normalise(Path(sys.argv[1]), Path(sys.argv[2]), epoch=1, reporter=Dying())
+"""
+
+
+def test_a_killed_run_leaves_nothing_at_the_place_and_is_swept_by_the_next(tmp_path: Path) -> None:
+    """Killed between two layers: no layout appears, and the next run removes what lay beside it."""
+    image = lay(tmp_path / "image", [TAR, TAR, TAR])
+    done = subprocess.run([sys.executable, "-c", _DYING, image, tmp_path / "normal"], check=False)
+    assert done.returncode == -signal.SIGKILL
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert len(left) == 2
+    assert "normal" not in left
+    normal(image, tmp_path / "normal")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["image", "normal"]
 
 
 def test_the_command_prints_the_digest(tmp_path: Path) -> None:

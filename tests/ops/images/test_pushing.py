@@ -10,9 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pipelines.ops.errors import ExitCode, UsageError
+from pipelines.ops.errors import ExitCode, OpsError, UnreachableError, UsageError
 from pipelines.ops.images.login import read_login
+from pipelines.ops.images.pushing import Push
 from pipelines.ops.images.reference import parse_reference
+from pipelines.ops.images.registry import Registry
+from pipelines.ops.reporting import SilentReporter
 from tests.ops.images.crafting import Entry, add_image, lay, layer, normal
 from tests.ops.images.registries import NAME, PASSWORD, Served, basic, bearer, registry
 
@@ -153,6 +156,58 @@ def test_a_damaged_layer_never_gets_a_tag(image: Path, open_registry: Served) ->
     assert done.returncode == ExitCode.FAILED
     assert largest.name in done.stderr
     assert digest_at(open_registry, "1") is None
+
+
+class Breaking(httpx.HTTPTransport):
+    """A way to a real server on which the first uploads break off."""
+
+    def __init__(self, breaks: int) -> None:
+        super().__init__()
+        self.left = breaks
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Break, or pass on."""
+        if request.method == "PUT" and self.left:
+            self.left -= 1
+            raise httpx.WriteError("broken on purpose", request=request)
+        return super().handle_request(request)
+
+
+@pytest.mark.parametrize(("breaks", "comes_through"), [(3, True), (4, False)])
+def test_a_broken_upload_is_tried_again(
+    image: Path, open_registry: Served, breaks: int, comes_through: bool
+) -> None:
+    """Three tries more, each after a longer wait; then it is said that nothing answers."""
+    reference = parse_reference(f"{open_registry.host}/team/name:1")
+    waits: list[float] = []
+    with httpx.Client(transport=Breaking(breaks)) as client:
+        work = Push(
+            image,
+            reference,
+            Registry(client, reference, plain=True, login=None),
+            SilentReporter(),
+            waits.append,
+        )
+        if comes_through:
+            assert work.run().sent == 3
+        else:
+            with pytest.raises(UnreachableError, match="broken on purpose"):
+                work.run()
+    assert waits == sorted(waits)
+    assert len(waits) == 3
+    assert (digest_at(open_registry, "1") is not None) is comes_through
+
+
+def test_an_upload_is_never_sent_where_tls_ends() -> None:
+    """A registry with TLS that sends us to a place without is refused; one without TLS may stay so."""
+    reference = parse_reference("registry.example/name")
+    with httpx.Client() as client:
+        safe = Registry(client, reference, plain=False, login=None)
+        assert str(safe.elsewhere("/v2/x?y=1")) == "https://registry.example/v2/x?y=1"
+        with pytest.raises(OpsError, match="without TLS"):
+            safe.elsewhere("http://registry.example/v2/x")
+        plain = Registry(client, reference, plain=True, login=None)
+        assert plain.elsewhere("http://other.example/x").host == "other.example"
 
 
 def test_nobody_answers(image: Path) -> None:
