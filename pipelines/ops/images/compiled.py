@@ -5,6 +5,7 @@ time and the size with the source's. Were only the source's time set, every vali
 a container with a read-only root would compile at each start.
 """
 
+import posixpath
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
@@ -23,6 +24,11 @@ def source_of(path: str) -> str | None:
     if compiled.parent.name == "__pycache__":
         return str(compiled.parent.parent / f"{compiled.name.split('.')[0]}.py")
     return str(compiled.with_suffix(".py"))
+
+
+def led_to(path: str, target: str) -> str:
+    """Return where a symbolic link leads, as a path of the image; links of folders are not followed."""
+    return posixpath.normpath(posixpath.join("/", posixpath.dirname(path), target)).lstrip("/")
 
 
 def restamped(path: str, header: bytes, stamps: Mapping[str, tuple[int, int]], epoch: int) -> bytes:

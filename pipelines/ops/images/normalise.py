@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.ops.errors import UsageError
-from pipelines.ops.images.compiled import Stamps
+from pipelines.ops.images.compiled import Stamps, led_to
 from pipelines.ops.images.config import rebuilt_config
 from pipelines.ops.images.documents import CONFIG, INDEX, LAYER_GZIP, MANIFEST, Descriptor
 from pipelines.ops.images.entries import Entries, read_entries
@@ -86,11 +86,18 @@ def _normal_layer(
 
 
 def _note_sources(entries: Entries, stamps: Stamps) -> None:
-    """Note the sources of a layer; one that it replaces counts from here on."""
-    for path, node in entries.nodes.items():
+    """Note the sources of a layer; one that it replaces counts from here on.
+
+    A source that is a link has the time of the file that it leads to, also in a lower layer.
+    """
+    for path, node in sorted(entries.nodes.items(), key=lambda item: item[1].member.issym()):
         if path.endswith(".py") and node.is_file:
             with suppress(ValueError, OverflowError):  # a time such as `nan` is nobody's stamp
                 stamps[path] = (int(node.member.mtime), node.member.size)
+        elif path.endswith(".py") and node.member.issym():
+            target = stamps.get(led_to(path, node.member.linkname))
+            if target is not None:
+                stamps[path] = target
 
 
 def _root(layout: NewLayout, images: Sequence[NormalImage]) -> Descriptor:

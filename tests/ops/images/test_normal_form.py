@@ -229,6 +229,22 @@ def test_compiled_python_stays_valid(tmp_path: Path, below: bool) -> None:
     assert len(digests) == 1
 
 
+@pytest.mark.parametrize("target", ["/etc/m.py", "../etc/m.py"])
+def test_compiled_python_of_a_linked_source_stays_valid(tmp_path: Path, target: str) -> None:
+    """Where a source is a link, its compiled file has the time of what it leads to."""
+    pyc = compiled(tmp_path, 1_600_000_000)
+    entries = (
+        Entry("etc/m.py", b"answer = 42\n", mtime=1_600_000_000),
+        Entry("opt/m.py", kind="symlink", target=target, mtime=1_650_000_000),
+        Entry("opt/m.pyc", pyc),
+    )
+    form = normal(lay(tmp_path / "image", [layer(entries)]), tmp_path / "normal")
+    with tarfile.open(tmp_path / "normal/blobs/sha256" / form.images[0].layers[0].digest[7:]) as tar:
+        file = tar.extractfile("opt/m.pyc")
+        assert file
+        assert int.from_bytes(file.read()[8:12], "little") == EPOCH
+
+
 def test_every_form_of_an_image_gives_one_digest(tmp_path: Path) -> None:
     """A layout folder, its tarball, packed or not, and an old engine's archive are one image."""
     layers = [layer(CONTENT), layer((Entry("a", b"1"),)), layer(CONTENT)]
