@@ -1,5 +1,7 @@
 """The product's images, built once for all tests of the stack."""
 
+from pathlib import Path
+
 from tests.stack.compose import PROJECT
 from tests.stack.engine import Engine
 
@@ -19,9 +21,9 @@ def build_images(engine: Engine) -> None:
         build(engine, name)
 
 
-def build(engine: Engine, name: str, *more: str, tag: str | None = None) -> None:
-    """Build one image; `more` are further arguments of `docker build`."""
+def build(engine: Engine, name: str, *more: str, tag: str | None = None, project: Path = PROJECT) -> None:
+    """Build one image; `more` are further arguments of `docker build`, `project` is the checkout."""
     dockerfile, *options, context = IMAGES[name]
-    arguments = ["--file", str(PROJECT / dockerfile), *options, "--tag", tag or name]
-    arguments += ["--build-arg", f"SOURCE_DATE_EPOCH={EPOCH}", *more, str(PROJECT / context)]
+    arguments = ["--file", str(project / dockerfile), *options, "--tag", tag or name]
+    arguments += ["--build-arg", f"SOURCE_DATE_EPOCH={EPOCH}", *more, str(project / context)]
     engine.docker("build", "--quiet", *arguments, timeout=1200)

@@ -3,16 +3,40 @@
 import hashlib
 import io
 import json
+import os
+import shutil
 import subprocess
 import tarfile
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import httpx
 import pytest
 
+from pipelines.ops.images.comparing import compare
+from pipelines.ops.images.normalise import normalise
+from pipelines.ops.images.pushing import Push
+from pipelines.ops.images.reference import parse_reference
+from pipelines.ops.images.registry import Registry
+from pipelines.ops.reporting import SilentReporter
+from tests.ops.images.registries import registry
+from tests.stack.compose import PROJECT
 from tests.stack.engine import Engine
-from tests.stack.images import IMAGES, build
+from tests.stack.images import EPOCH, IMAGES, build
 
 COMPILERS = ("gcc", "cc", "g++", "clang", "make", "ld", "rustc", "cargo", "go")
+CHECKED_OUT = (
+    "app",
+    "frontend",
+    "pipelines",
+    ".dockerignore",
+    "README.md",
+    "pyproject.toml",
+    "requirements.lock",
+)
+WHOLE = {"synapse-backend": ("opt/venv/", 1000), "synapse-frontend": ("usr/share/nginx/html/", 3)}
+"""Folders that are equal as they are built, and the least number of files in each."""
 SECRET_WORDS = (b"BEGIN RSA PRIVATE", b"BEGIN OPENSSH PRIVATE", b"BEGIN PRIVATE KEY", b"_authToken=")
 
 
@@ -84,17 +108,87 @@ def test_no_compiler_and_no_secret_in_any_layer(docker: Engine, name: str) -> No
     assert "token" not in history.lower()
 
 
-@pytest.mark.parametrize(
-    ("name", "folder", "least"),
-    [("synapse-backend", "opt/venv/", 1000), ("synapse-frontend", "usr/share/nginx/html/", 3)],
-)
-def test_the_same_bytes_when_built_again(docker: Engine, name: str, folder: str, least: int) -> None:
+@pytest.fixture(scope="module", params=["synapse-backend", "synapse-frontend"])
+def built_twice(
+    request: pytest.FixtureRequest, docker: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str]]:
+    """Build an image again without any cache, from a checkout with other file times; return both names."""
+    checkout = tmp_path_factory.mktemp("checkout")
+    for name in CHECKED_OUT:
+        _copy_with_other_times(PROJECT / name, checkout / name)
+    build(docker, request.param, "--no-cache", tag="synapse-again", project=checkout)
+    yield request.param, "synapse-again"
+    docker.docker("rmi", "synapse-again")
+
+
+def test_the_same_bytes_when_built_again(docker: Engine, built_twice: tuple[str, str]) -> None:
     """Two builds without any cache give equal environments and pages: names, contents and times."""
-    build(docker, name, "--no-cache", tag="synapse-again")
-    one, two = (_files(docker, image, folder) for image in (name, "synapse-again"))
+    folder, least = WHOLE[built_twice[0]]
+    one, two = (_files(docker, image, folder) for image in built_twice)
     assert len(one) >= least
     assert {path for path in one.keys() | two.keys() if one.get(path) != two.get(path)} == set()
-    docker.docker("rmi", "synapse-again")
+
+
+@pytest.fixture(scope="module")
+def normal_forms(
+    docker: Engine, built_twice: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> list[Path]:
+    """Bring both builds into their normal form; return the layouts."""
+    folder = tmp_path_factory.mktemp("normal")
+    for image in built_twice:
+        saved = folder / f"{image}.tar"
+        docker.docker("save", "--output", saved, image)
+        began = time.monotonic()
+        form = normalise(saved, folder / image, epoch=int(EPOCH), reporter=SilentReporter())
+        took, size = time.monotonic() - began, saved.stat().st_size / 1e6
+        print(f"{image}: {size:.0f} MB normalised in {took:.1f} s: {form.root.digest}")  # noqa: T201  # a figure
+        saved.unlink()
+    return [folder / image for image in built_twice]
+
+
+def test_the_same_digest_when_built_again(
+    docker: Engine, built_twice: tuple[str, str], normal_forms: list[Path]
+) -> None:
+    """Two builds without any cache are two images to the engine, and one in the normal form."""
+    assert len({docker.docker("inspect", "--format", "{{.Id}}", image) for image in built_twice}) == 2
+    comparison = compare(*normal_forms, reporter=SilentReporter())
+    assert comparison.equal, comparison
+
+
+def test_the_normal_form_is_pulled_and_runs_when_built_again(
+    docker: Engine, built_twice: tuple[str, str], normal_forms: list[Path], tmp_path: Path
+) -> None:
+    """An engine pulls what was pushed, by its digest, and its program starts; no compiled file is stale."""
+    with registry(tmp_path / "registry") as served, httpx.Client(trust_env=False) as client:
+        reference = parse_reference(f"{served.host}/synapse/image")
+        pushing = Registry(client, reference, plain=True, login=None)
+        pushed = Push(normal_forms[0], reference, pushing, SilentReporter(), time.sleep).run()
+        name = f"{reference}@{pushed.digest}"
+        docker.docker("pull", "--quiet", name)
+        try:
+            run = ("run", "--rm", "--network", "none", "--read-only", "--entrypoint", "sh", name, "-c")
+            if built_twice[0] == "synapse-backend":
+                script = "import json, faiss, app.main; print('started')"
+                said = docker.docker(*run, f'python -v -c "{script}" 2>&1')
+                assert "started" in said
+                assert "stale" not in said
+            else:
+                said = docker.docker(*run, "nginx -v 2>&1 && cat /usr/share/nginx/html/index.html")
+                assert "nginx version" in said
+                assert "<html" in said
+        finally:
+            docker.docker("rmi", name)
+
+
+def _copy_with_other_times(source: Path, target: Path) -> None:
+    """Copy files of the project as another checkout would lay them."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("node_modules", "dist", "__pycache__"))
+    else:
+        shutil.copy(source, target)
+    for number, path in enumerate(sorted(target.rglob("*")) if target.is_dir() else [target]):
+        os.utime(path, (1_500_000_000 + number, 1_500_000_000 + number))
 
 
 def _files(engine: Engine, name: str, folder: str) -> dict[str, tuple[float, str]]:

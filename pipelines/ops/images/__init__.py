@@ -1,0 +1,1 @@
+"""Container images as files: normalised, so that equal content has one digest; compared; pushed."""
