@@ -1,20 +1,22 @@
 """The repository: can be opened and written, and lies on another disk than the data."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from pipelines.ops.doctor.check import Finding, Subject, amber, green, red, skipped
 from pipelines.ops.doctor.disks import writable
 from pipelines.ops.errors import NothingError, OpsError
-from pipelines.ops.repository import FolderStore, Repository
+from pipelines.ops.repository import ObjectStore, Repository, store_at
 
 _DISK = "repository disk"
 
 
 def look_at_repository(subject: Subject) -> Iterator[Finding]:
     """Look at SYNAPSE_REPOSITORY."""
-    folder = subject.settings.repository
+    place = subject.settings.repository
     try:
-        Repository.open(FolderStore(folder))
+        store = store_at(place)
+        Repository.open(store)
     except NothingError as error:
         yield red("repository", error.what, "Run `synapse backup`, or set SYNAPSE_REPOSITORY to where it is.")
         yield skipped(_DISK, "there is no repository")
@@ -23,12 +25,23 @@ def look_at_repository(subject: Subject) -> Iterator[Finding]:
         yield red("repository", error.what, error.hint)
         yield skipped(_DISK, "the repository cannot be opened")
         return
-    yield writable("repository", folder, "SYNAPSE_REPOSITORY")
-    yield _disk(subject)
+    if isinstance(place, Path):
+        yield writable("repository", place, "SYNAPSE_REPOSITORY")
+        yield _disk(subject.settings.service.data_dir, place)
+    else:
+        yield _written(store)
+        yield green(_DISK, f"{store.place} is no disk of this machine")
 
 
-def _disk(subject: Subject) -> Finding:
-    data, folder = subject.settings.service.data_dir, subject.settings.repository
+def _written(store: ObjectStore) -> Finding:
+    try:
+        store.check_writable()
+    except OpsError as error:
+        return red("repository", error.what, error.hint)
+    return green("repository", f"{store.place} can be written")
+
+
+def _disk(data: Path, folder: Path) -> Finding:
     if not data.exists():
         return skipped(_DISK, f"there is no data in {data}")
     if data.stat().st_dev == folder.stat().st_dev:
