@@ -14,6 +14,7 @@ demo: $(VENV)/.runtime
 
 test: check page
 	$(NPM) test
+	$(BIN)/python -m tests.s3.program
 	$(BIN)/pytest -n 2 -m "not soak and not bench" --ignore=tests/stack
 	$(BIN)/pytest -n 0 -m "not soak and not bench" --timeout=900 --durations=5 tests/stack
 

@@ -2,12 +2,10 @@
 
 import os
 import secrets
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import httpx
@@ -15,12 +13,10 @@ import pytest
 
 from tests.certificates import Certificates
 from tests.ending import ended
+from tests.s3.program import NoServerError, s3_program
 from tests.servers import free_port, wait_until
 
 BUCKET = "kept"
-_PROJECT = Path(__file__).parents[2]
-_BUILT = _PROJECT / "build" / "versitygw"
-_MODULE = "github.com/versity/versitygw/cmd/versitygw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,7 @@ def s3_server(
 
     Skips where there is neither the server nor Go to build it.
     """
-    program = s3_program()
+    program = _program()
     folder = folder or root / "objects"
     (folder / BUCKET).mkdir(parents=True, exist_ok=True)
     root.mkdir(parents=True, exist_ok=True)
@@ -91,30 +87,11 @@ def s3_environ(server: S3Server, more: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **server.environ("processes"), **more}
 
 
-@cache
-def s3_program() -> Path:
-    """Return the server program, which is built once from its pinned Go module."""
-    if not _BUILT.exists():
-        go = shutil.which("go")
-        if go is None:
-            pytest.skip("NOT CHECKED: there is no S3 server, and no Go to build one")
-        _build(go)
-    return _BUILT
-
-
-def _build(go: str) -> None:
-    _BUILT.parent.mkdir(exist_ok=True)
-    # Several test processes may build at once.
-    beside = _BUILT.with_suffix(f".{os.getpid()}")
-    done = subprocess.run(
-        [go, "build", "-o", str(beside), _MODULE],
-        cwd=Path(__file__).parent / "tools",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"versitygw cannot be built: {done.stderr.strip()[-400:]}"
-    beside.replace(_BUILT)
+def _program() -> Path:
+    try:
+        return s3_program()
+    except NoServerError as error:
+        pytest.skip(f"NOT CHECKED: {error}")
 
 
 def _answers(server: S3Server, process: "subprocess.Popen[bytes]") -> bool:
@@ -125,7 +102,3 @@ def _answers(server: S3Server, process: "subprocess.Popen[bytes]") -> bool:
     except httpx.HTTPError:
         return False
     return True
-
-
-if __name__ == "__main__":
-    print(s3_program())  # noqa: T201  # a command: `python -m tests.s3.versitygw` builds it
