@@ -32,13 +32,20 @@ def spoiled(endpoint: str, spoil: Spoil) -> Iterator[str]:
     """Give the address of a way to a server whose answers go through `spoil`."""
 
     def forward(method: str, path: str, headers: dict[str, str], body: bytes) -> Answer | None:
-        answer = httpx.request(
-            method, endpoint + path, headers=headers, content=body, trust_env=False, timeout=60
-        )
-        kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
-        if method == "HEAD":
-            kept[_LENGTH] = answer.headers.get("Content-Length", "0")
-        return spoil(method, path, Answer(answer.status_code, kept, answer.content))
+        return spoil(method, path, _forwarded(endpoint, method, path, headers, body))
+
+    with _serving(forward) as address:
+        yield address
+
+
+@contextmanager
+def unconditional(endpoint: str) -> Iterator[str]:
+    """Give the address of a way to a server that refuses every conditional put, as some stores do."""
+
+    def forward(method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        if method == "PUT" and "if-none-match" in {name.lower() for name in headers}:
+            return Answer(501, {}, b"<Error><Code>NotImplemented</Code></Error>")
+        return _forwarded(endpoint, method, path, headers, body)
 
     with _serving(forward) as address:
         yield address
@@ -54,6 +61,16 @@ def refusing(status: int, code: str, headers: dict[str, str] | None = None) -> I
 
     with _serving(refuse) as address:
         yield address
+
+
+def _forwarded(endpoint: str, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+    answer = httpx.request(
+        method, endpoint + path, headers=headers, content=body, trust_env=False, timeout=60
+    )
+    kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
+    if method == "HEAD":
+        kept[_LENGTH] = answer.headers.get("Content-Length", "0")
+    return Answer(answer.status_code, kept, answer.content)
 
 
 _Serve = Callable[[str, str, dict[str, str], bytes], Answer | None]

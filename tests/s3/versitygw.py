@@ -50,7 +50,11 @@ class S3Server:
 
 @contextmanager
 def s3_server(
-    root: Path, certificates: Certificates | None = None, *, folder: Path | None = None
+    root: Path,
+    certificates: Certificates | None = None,
+    *,
+    folder: Path | None = None,
+    host: str = "127.0.0.1",
 ) -> Iterator[S3Server]:
     """Run a server with one bucket until the block ends; `folder` holds its objects, else one in `root`.
 
@@ -63,7 +67,7 @@ def s3_server(
     port = free_port()
     scheme = "https" if certificates else "http"
     server = S3Server(
-        f"{scheme}://127.0.0.1:{port}",
+        f"{scheme}://{host}:{port}",
         secrets.token_hex(10),
         secrets.token_hex(20),
         folder,
@@ -73,7 +77,7 @@ def s3_server(
     tls = ["--cert", str(certificates.certificate), "--key", str(certificates.key)] if certificates else []
     # In an environment, for an argument could be read by everybody.
     environ = {"ROOT_ACCESS_KEY": server.access_key, "ROOT_SECRET_KEY": server.secret_key}
-    command = [str(program), "--port", f"127.0.0.1:{port}", "--quiet", *tls, "posix", str(folder)]
+    command = [str(program), "--port", f"{host}:{port}", "--quiet", *tls, "posix", str(folder)]
     with server.log.open("wb") as log:
         process = subprocess.Popen(command, env=environ, cwd=root, stdout=log, stderr=log)
         with ended(process):

@@ -15,7 +15,7 @@ from pipelines.ops.repository.s3_client import TRIES, opened
 from pipelines.ops.repository.store import KeyTakenError, Stored, StoreFullError, UnreadableError
 from pipelines.ops.settings import load
 from tests.certificates import made_in
-from tests.s3.between import Answer, Spoil, refusing, spoiled
+from tests.s3.between import Answer, Spoil, refusing, spoiled, unconditional
 from tests.s3.versitygw import BUCKET, S3Server, s3_server
 from tests.servers import free_port
 
@@ -178,7 +178,27 @@ def test_a_put_whose_answer_is_lost_is_ours(server: S3Server, place: dict[str, s
     assert store_of(place).get("config", limit=10) == b"ours"
 
 
-def _refuse_conditions(code: int, name: str) -> Spoil:
+def test_a_put_whose_answer_is_lost_may_be_another_s(server: S3Server, place: dict[str, str]) -> None:
+    """What is found by the second try is compared: another machine was first."""
+
+    def overtaken(_answer: Answer) -> None:
+        store_of(place).put("config", b"theirs", replace=True)
+
+    with spoiled(server.endpoint, once(overtaken, "PUT")) as address:
+        store = store_of(place | {"AWS_ENDPOINT_URL_S3": address})
+        with pytest.raises(KeyTakenError):
+            store.put("config", b"oursss")
+    assert store_of(place).get("config", limit=10) == b"theirs"
+
+
+def test_looking_whether_it_can_be_written_leaves_no_object(server: S3Server, place: dict[str, str]) -> None:
+    """The probe is taken away, also from where no listing of ours shows it."""
+    store_of(place).check_writable()
+    prefix = server.bucket_folder / place["SYNAPSE_REPOSITORY"].rpartition("/")[2]
+    assert not [path for path in prefix.rglob("*") if path.is_file()]
+
+
+def _refuse_puts(code: int, name: str) -> Spoil:
     def change(method: str, _path: str, answer: Answer) -> Answer:
         if method != "PUT":
             return answer
@@ -190,18 +210,8 @@ def _refuse_conditions(code: int, name: str) -> Spoil:
 def test_a_store_without_conditions_says_so_once(server: S3Server, place: dict[str, str]) -> None:
     """It is looked at first and written without a condition; a taken key is a conflict all the same."""
     said: list[str] = []
-    forbidden = [1]
-
-    def change(method: str, path: str, answer: Answer) -> Answer:
-        # The first create is refused; it has been forwarded, so it is taken away again by hand.
-        if method == "PUT" and forbidden and path.endswith("config"):
-            forbidden.clear()
-            store_of(place).delete("config")
-            return Answer(501, {}, b"<Error><Code>NotImplemented</Code></Error>")
-        return answer
-
-    with spoiled(server.endpoint, change) as address:
-        store = store_of(place | {"AWS_ENDPOINT_URL_S3": address}, tries=1, said=said)
+    with unconditional(server.endpoint) as address:
+        store = store_of(place | {"AWS_ENDPOINT_URL_S3": address}, said=said)
         store.put("config", b"first")
         store.put("points/one", b"second")
         with pytest.raises(KeyTakenError):
@@ -214,7 +224,7 @@ def test_a_store_without_conditions_says_so_once(server: S3Server, place: dict[s
 
 def test_creators_that_stay_in_a_race_end(server: S3Server, place: dict[str, str]) -> None:
     """A store that always says that another is just writing is given up on, with words."""
-    with spoiled(server.endpoint, _refuse_conditions(409, "ConditionalRequestConflict")) as address:
+    with spoiled(server.endpoint, _refuse_puts(409, "ConditionalRequestConflict")) as address:
         store = store_of(place | {"AWS_ENDPOINT_URL_S3": address})
         with pytest.raises(OpsError, match="at the same moment"):
             store.put("points/busy", b"")
