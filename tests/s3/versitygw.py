@@ -11,6 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pipelines.ops.repository import ObjectStore, S3Place
+from pipelines.ops.repository.s3_client import TRIES, opened
+from pipelines.ops.settings import load
 from tests.certificates import Certificates
 from tests.ending import ended
 from tests.s3.program import NoServerError, s3_program
@@ -89,6 +92,13 @@ def s3_environ(server: S3Server, more: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a process whose repository is there, and nothing of this machine's AWS."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {**kept, **server.environ("processes"), **more}
+
+
+def store_of(environ: dict[str, str], *, tries: int = TRIES, said: list[str] | None = None) -> ObjectStore:
+    """Return the store that settings name."""
+    where = load(environ, None).repository
+    assert isinstance(where, S3Place)
+    return opened(where, (said if said is not None else []).append, tries=tries)
 
 
 def _program() -> Path:
