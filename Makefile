@@ -14,6 +14,7 @@ demo: $(VENV)/.runtime
 
 test: check page
 	$(NPM) test
+	$(BIN)/python -m tests.s3.program
 	$(BIN)/pytest -n 2 -m "not soak and not bench" --ignore=tests/stack
 	$(BIN)/pytest -n 0 -m "not soak and not bench" --timeout=900 --durations=5 tests/stack
 
@@ -39,6 +40,7 @@ lock: $(VENV)/.dev
 	$(BIN)/pip install -q uv
 	$(UV_COMPILE) --extra build -o requirements.lock
 	$(UV_COMPILE) --extra build --extra dev --extra pipelines -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --group s3 -c requirements-dev.lock --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock" -o requirements-s3.lock
 	$(BIN)/uv pip compile -q --group node --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock" -o requirements-node.lock
 
 secrets:

@@ -122,7 +122,7 @@ class Settings(BaseSettings):
         values: dict[str, object] = {
             name: given[name.upper()] for name in cls.model_fields if name.upper() in given
         }
-        values |= {name: secret for name in cls._secrets() if (secret := _secret(name.upper(), given))}
+        values |= {name: found for name in cls._secrets() if (found := secret(name.upper(), given))}
         values["model_urls"] = {
             match["name"].lower(): url
             for name, url in sorted(given.items())
@@ -195,7 +195,11 @@ def _from_env_file(path: Path | None) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def _secret(variable: str, given: Mapping[str, str]) -> str | None:
+def secret(variable: str, given: Mapping[str, str]) -> str | None:
+    """Return a secret from its variable or from the file that `<variable>_FILE` names; never both.
+
+    Raises SynapseError that names the variable, and never shows the value.
+    """
     path = given.get(f"{variable}_FILE")
     if path is None:
         return given.get(variable)
@@ -205,17 +209,17 @@ def _secret(variable: str, given: Mapping[str, str]) -> str | None:
             f"Keep one of them; {variable}_FILE is the safer.",
         )
     try:
-        secret = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        found = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SynapseError(
             f"{variable}_FILE names {path}, which cannot be read: {error}.",
             f"Make the file readable, or set {variable}_FILE to another one.",
         ) from error
-    if not secret and variable.endswith("_API_KEY"):
+    if not found and variable.endswith("_API_KEY"):
         return None
-    if not secret:
+    if not found:
         raise SynapseError(f"{variable}_FILE names {path}, which is empty.", f"Write the secret into {path}.")
-    return secret
+    return found
 
 
 def _refusal(error: ValidationError) -> SynapseError:

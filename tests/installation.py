@@ -1,6 +1,7 @@
 """An installation in a test's folder: a server, a data folder and a repository, as the commands use them."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.ops.backup import BackupReport, take_backup
@@ -8,13 +9,19 @@ from pipelines.ops.cli.backup import faiss_capture, redis_capture
 from pipelines.ops.context import Context
 from pipelines.ops.redis.boot import Scratch
 from pipelines.ops.reporting import SilentReporter, Stopwatch
-from pipelines.ops.repository import FolderStore, Repository
-from pipelines.ops.settings import load
+from pipelines.ops.repository import Repository, store_at
+from pipelines.ops.settings import OpsSettings, load
 from tests.servers import PROGRAMS, LiveServer
 
 
-def work_on(root: Path, server: LiveServer | None = None, *, data: str = "data") -> Context:
-    """Return what the commands work with; the repository below `root` is made when there is none."""
+def work_on(
+    root: Path,
+    server: LiveServer | None = None,
+    *,
+    data: str = "data",
+    place: Mapping[str, str] | None = None,
+) -> Context:
+    """Return what the commands work with; the repository, below `root` or at `place`, is made."""
     environ = {
         "DATA_DIR": str(root / data),
         "SYNAPSE_REPOSITORY": str(root / "repository"),
@@ -22,6 +29,7 @@ def work_on(root: Path, server: LiveServer | None = None, *, data: str = "data")
         # Where nobody listens, whatever else runs on this machine.
         "API_PORT": "1",
         "REDIS_PORT": "1",
+        **(place or {}),
     }
     if server is not None:
         assert server.address.password
@@ -30,10 +38,16 @@ def work_on(root: Path, server: LiveServer | None = None, *, data: str = "data")
     settings.scratch.mkdir(exist_ok=True)
     return Context(
         settings=settings,
-        repository=Repository.open_or_create(FolderStore(settings.repository)),
+        repository=Repository.open_or_create(store_at(settings.repository)),
         scratch=Scratch(tuple(PROGRAMS.values()), settings.scratch),
         watch=Stopwatch(SilentReporter(), time.perf_counter),
     )
+
+
+def folder_of(settings: OpsSettings) -> Path:
+    """Return the folder of a repository that is in one."""
+    assert isinstance(settings.repository, Path)
+    return settings.repository
 
 
 def backed_up(work: Context, *, proven: bool = True) -> BackupReport:

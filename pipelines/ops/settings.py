@@ -14,6 +14,8 @@ from pydantic import SecretStr
 from app.settings import Settings
 from app.stores.memory.address import RedisAddress
 from pipelines.ops.errors import UsageError
+from pipelines.ops.repository.place import Place
+from pipelines.ops.s3_settings import SCHEME, s3_place
 
 PASSWORD_FILE = "redis_password"  # noqa: S105  # the name of a file
 
@@ -22,7 +24,7 @@ PASSWORD_FILE = "redis_password"  # noqa: S105  # the name of a file
 class OpsSettings:
     """Everything that the commands need to know; `service` is what the backend runs with.
 
-    `repository` is SYNAPSE_REPOSITORY (BACKUPS_DIR with the stack in containers), `scratch` is
+    `repository` is SYNAPSE_REPOSITORY (or the folder BACKUPS_DIR with the stack in containers), `scratch` is
     SYNAPSE_SCRATCH_DIR, `server` SYNAPSE_REDIS_SERVER,
     `scratch_address` SYNAPSE_SCRATCH_ADDRESS (where a target on another machine reaches a scratch server),
     `backend` SYNAPSE_BACKEND_URL (where the backend is reached from here, if not where its settings say),
@@ -32,7 +34,7 @@ class OpsSettings:
     """
 
     service: Settings
-    repository: Path
+    repository: Place
     scratch: Path
     server: Path | None
     scratch_address: str | None
@@ -86,11 +88,9 @@ def load(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> Op
     given |= {name: value for name, value in environ.items() if value}
     server = given.get("SYNAPSE_REDIS_SERVER")
     stack = _stack(given.get("SYNAPSE_STACK", "local"))
-    # What the containers call /app/backups has that name on their host; they are not told of another one.
-    repository = "BACKUPS_DIR" if stack == "compose" else "SYNAPSE_REPOSITORY"
     return OpsSettings(
         service=service,
-        repository=_folder(repository, given.get(repository) or "backups"),
+        repository=_repository(given, stack),
         scratch=_folder("SYNAPSE_SCRATCH_DIR", given.get("SYNAPSE_SCRATCH_DIR") or tempfile.gettempdir()),
         server=Path(server) if server else None,
         scratch_address=given.get("SYNAPSE_SCRATCH_ADDRESS"),
@@ -140,9 +140,22 @@ def _stack(value: str) -> Literal["local", "compose"]:
     raise UsageError(f"SYNAPSE_STACK={value} is no kind of stack.", "Set it to local or compose.")
 
 
+def _repository(given: Mapping[str, str], stack: Literal["local", "compose"]) -> Place:
+    name, value = "SYNAPSE_REPOSITORY", given.get("SYNAPSE_REPOSITORY")
+    if value and value.startswith(SCHEME):
+        return s3_place(name, value, given)
+    if stack == "compose":
+        if value:
+            # The containers would look for it in their own file system.
+            raise UsageError(
+                f"{name}={value} names a folder, but the stack runs in containers.",
+                "Name the folder in BACKUPS_DIR instead, or set SYNAPSE_REPOSITORY to s3://bucket/prefix.",
+            )
+        name = "BACKUPS_DIR"
+    return _folder(name, given.get(name) or "backups")
+
+
 def _folder(name: str, value: str) -> Path:
     if "://" in value:
-        raise UsageError(
-            f"{name}={value} is no folder.", "Name a local folder; S3 comes with a later version."
-        )
+        raise UsageError(f"{name}={value} is no folder.", "Name a local folder, or s3://bucket/prefix.")
     return Path(value).expanduser()

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from pipelines.ops.errors import OpsError
 from pipelines.ops.repository.folder import STALE_SECONDS, FolderStore
 from pipelines.ops.repository.in_memory import InMemoryStore
+from pipelines.ops.repository.place import store_at
 from pipelines.ops.repository.store import (
     AbsentError,
     KeyRefusedError,
@@ -21,7 +23,9 @@ from pipelines.ops.repository.store import (
     TooLargeError,
     UnreadableError,
 )
+from pipelines.ops.settings import load
 from tests.disks import small_disk
+from tests.s3.versitygw import S3Server, s3_server
 
 BAD_KEYS = [
     "",
@@ -43,20 +47,34 @@ BAD_KEYS = [
 ROOM = 1024 * 1024
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Run one S3 server for all tests; each has a prefix of its own."""
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture(params=["folder", "memory", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     """One of the implementations, empty."""
+    if request.param == "s3":
+        server: S3Server = request.getfixturevalue("s3")
+        return store_at(load(server.environ(f"team/{uuid4().hex}"), None).repository)
     return FolderStore(tmp_path / "repository") if request.param == "folder" else InMemoryStore()
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture(params=["folder", "memory", "s3"])
 def small_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStore]:
     """Give a store with room for one megabyte."""
     if request.param == "memory":
         yield InMemoryStore(room=ROOM)
         return
     with small_disk(tmp_path / "small", f"size={ROOM}"):
-        yield FolderStore(tmp_path / "small")
+        if request.param == "folder":
+            yield FolderStore(tmp_path / "small")
+            return
+        with s3_server(tmp_path / "s3", folder=tmp_path / "small") as server:
+            yield store_at(load(server.environ(), None).repository)
 
 
 @pytest.mark.parametrize("size", [0, 1, 4097, 9 * 1024 * 1024])

@@ -2,6 +2,7 @@
 
 import random
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,16 +12,17 @@ from pipelines.ops.redis.digest import differences
 from pipelines.ops.restore.recover import recover
 from tests.ops.capture.examples import documents, open_docs
 from tests.ops.restore.stack import PROGRAMS, Stack, Writer, stack
+from tests.s3.versitygw import s3_server
 
 SEED = 20261126
 LONGEST_S = 1.5
 FAMILIES = sorted(PROGRAMS)
 
 
-def rounds(root: Path, family: str, count: int) -> None:
+def rounds(root: Path, family: str, count: int, place: Mapping[str, str] | None = None) -> None:
     """Kill so many backups under a writer; then the next one is proven, and every point is whole."""
     chance = random.Random(f"{SEED} {family}")
-    with stack(root, family) as one:
+    with stack(root, family, place=place) as one:
         work = one.work()
         index = open_docs(work.data_dir)
         index.add(documents("d", 20))
@@ -69,8 +71,22 @@ def test_killed_backups(tmp_path: Path, family: str) -> None:
     rounds(tmp_path, family, 6)
 
 
+def test_killed_backups_to_s3(tmp_path: Path) -> None:
+    """As above, to a real S3 server."""
+    with s3_server(tmp_path / "s3") as server:
+        rounds(tmp_path, FAMILIES[0], 6, server.environ("killed"))
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("family", FAMILIES)
 def test_many_killed_backups(tmp_path: Path, family: str) -> None:
     """As above, for long: 500 in all."""
     rounds(tmp_path, family, 250)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("family", FAMILIES)
+def test_many_killed_backups_to_s3(tmp_path: Path, family: str) -> None:
+    """As above, for long: 200 in all."""
+    with s3_server(tmp_path / "s3") as server:
+        rounds(tmp_path, family, 100, server.environ("killed"))

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from app.domain import SynapseError
+from pipelines.ops.errors import UsageError
+from pipelines.ops.repository import S3Place
 from pipelines.ops.settings import load
 
 
@@ -15,9 +18,76 @@ from pipelines.ops.settings import load
         ({"BACKUPS_DIR": "/mnt/b"}, "backups"),
         ({"SYNAPSE_STACK": "compose"}, "backups"),
         ({"SYNAPSE_STACK": "compose", "BACKUPS_DIR": "/mnt/b"}, "/mnt/b"),
-        ({"SYNAPSE_STACK": "compose", "SYNAPSE_REPOSITORY": "/mnt/a"}, "backups"),
     ],
 )
 def test_the_repository_is_the_one_that_the_stack_writes_to(given: dict[str, str], repository: str) -> None:
     """With containers it is the folder that is mounted into them; they are told of no other."""
     assert load(given, None).repository == Path(repository)
+
+
+def test_a_folder_of_the_host_is_not_given_to_containers() -> None:
+    """They would look for it in their own file system."""
+    with pytest.raises(UsageError) as caught:
+        load({"SYNAPSE_STACK": "compose", "SYNAPSE_REPOSITORY": "/mnt/a"}, None)
+    assert "BACKUPS_DIR" in caught.value.hint
+
+
+@pytest.mark.parametrize("stack", ["local", "compose"])
+def test_a_place_on_s3(stack: str, tmp_path: Path) -> None:
+    """Bucket and prefix, the standard variables, secrets from files; with containers too."""
+    (tmp_path / "secret").write_text("hidden\n")
+    given = {
+        "SYNAPSE_STACK": stack,
+        "SYNAPSE_REPOSITORY": "s3://some.bucket/team/one/",
+        "AWS_ENDPOINT_URL": "https://not.this",
+        "AWS_ENDPOINT_URL_S3": "https://s3.example:9000/",
+        "AWS_DEFAULT_REGION": "here",
+        "AWS_CA_BUNDLE": "/ca.pem",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY_FILE": str(tmp_path / "secret"),
+    }
+    place = load(given, None).repository
+    assert isinstance(place, S3Place)
+    assert str(place) == "s3://some.bucket/team/one"
+    assert place.secret_key
+    assert place.secret_key.get_secret_value() == "hidden"
+    assert "hidden" not in repr(place)
+    assert (place.endpoint, place.region, place.ca) == ("https://s3.example:9000", "here", Path("/ca.pem"))
+
+
+@pytest.mark.parametrize(
+    ("given", "path_style"),
+    [
+        ({}, False),
+        ({"AWS_ENDPOINT_URL": "http://10.0.0.1:9000"}, True),
+        ({"AWS_ENDPOINT_URL": "http://10.0.0.1:9000", "SYNAPSE_S3_PATH_STYLE": "false"}, False),
+        ({"SYNAPSE_S3_PATH_STYLE": "true"}, True),
+    ],
+)
+def test_path_style_goes_with_an_endpoint(given: dict[str, str], path_style: bool) -> None:
+    """Amazon wants the bucket in the name of the host, other stores in the path; either can be asked for."""
+    place = load({"SYNAPSE_REPOSITORY": "s3://bucket"} | given, None).repository
+    assert isinstance(place, S3Place)
+    assert place.path_style is path_style
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"SYNAPSE_REPOSITORY": "s3://"}, "SYNAPSE_REPOSITORY"),
+        ({"SYNAPSE_REPOSITORY": "s3://Bucket/x"}, "SYNAPSE_REPOSITORY"),
+        ({"SYNAPSE_REPOSITORY": "s3://bucket/a//b"}, "SYNAPSE_REPOSITORY"),
+        ({"SYNAPSE_REPOSITORY": "s3://bucket/a/../b"}, "SYNAPSE_REPOSITORY"),
+        ({"SYNAPSE_REPOSITORY": "gs://bucket"}, "SYNAPSE_REPOSITORY"),
+        ({"AWS_ENDPOINT_URL_S3": "http://user:hidden@host"}, "AWS_ENDPOINT_URL_S3"),
+        ({"SYNAPSE_S3_PATH_STYLE": "maybe"}, "SYNAPSE_S3_PATH_STYLE"),
+        ({"AWS_SECRET_ACCESS_KEY_FILE": "/nowhere/secret"}, "AWS_SECRET_ACCESS_KEY_FILE"),
+        ({"AWS_SECRET_ACCESS_KEY": "hidden", "AWS_SECRET_ACCESS_KEY_FILE": "/x"}, "AWS_SECRET_ACCESS_KEY"),
+    ],
+)
+def test_what_cannot_be_a_place_on_s3(wrong: dict[str, str], named: str) -> None:
+    """The variable is named, and nothing that may be secret is shown."""
+    with pytest.raises(SynapseError) as caught:
+        load({"SYNAPSE_REPOSITORY": "s3://bucket/x"} | wrong, None)
+    assert named in caught.value.what
+    assert "hidden" not in f"{caught.value.what} {caught.value.hint}"

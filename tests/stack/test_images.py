@@ -80,6 +80,14 @@ def test_whoever_runs_it_has_room_for_scratch_servers(docker: Engine, user: str)
     docker.docker(*run, "synapse-ops", "-c", "touch /scratch/written")
 
 
+@pytest.mark.parametrize(("name", "there"), [("synapse-ops", True), ("synapse-backend", False)])
+def test_s3_is_for_ops_alone(docker: Engine, name: str, there: bool) -> None:
+    """What speaks to S3 is in the image that keeps restore points, and in no other."""
+    program = "from importlib.util import find_spec; print(all(map(find_spec, ('boto3', 'botocore'))))"
+    said = docker.docker("run", "--rm", "--entrypoint", "python", name, "-c", program)
+    assert said.strip() == str(there)
+
+
 @pytest.mark.parametrize("name", sorted(IMAGES))
 def test_no_compiler_and_no_secret_in_any_layer(docker: Engine, name: str) -> None:
     """No layer holds a compiler, a key, a token or a file of settings, hidden by a later one or not."""

@@ -202,6 +202,29 @@ def test_without_a_named_form_nothing_starts(lay: Callable[[Sequence[str]], Depl
     assert "FORM=production" in done.stderr
 
 
+def test_keys_of_s3_are_files_of_ops_alone(lay: Callable[[Sequence[str]], Deployment]) -> None:
+    """With their file added `ops` gets the place and the keys; the backend gets neither key nor file."""
+    made = lay((*PRODUCTION, "deploy/compose/s3.yml"))
+    for name in ("aws_access_key_id", "aws_secret_access_key"):
+        (made.folder / "secrets" / name).write_text("hidden in a file")
+    with (made.folder / ".env").open("a") as settings:
+        settings.write("SYNAPSE_REPOSITORY=s3://bucket/prefix\nAWS_ENDPOINT_URL_S3=https://s3.example\n")
+        settings.write("AWS_ACCESS_KEY_ID_FILE=./secrets/aws_access_key_id\n")
+        settings.write(
+            "AWS_SECRET_ACCESS_KEY_FILE=./secrets/aws_secret_access_key\nAWS_SESSION_TOKEN=hidden\n"
+        )
+    found = made.rendered()["services"]
+    assert "hidden" not in str(found)
+    ops, backend = found["ops"]["environment"], found["backend"]["environment"]
+    assert ops["SYNAPSE_REPOSITORY"] == "s3://bucket/prefix"
+    assert ops["AWS_ENDPOINT_URL_S3"] == "https://s3.example"
+    assert ops["AWS_SECRET_ACCESS_KEY_FILE"] == "/run/secrets/aws_secret_access_key"
+    assert not backend["AWS_SECRET_ACCESS_KEY_FILE"]
+    keys = {"aws_access_key_id", "aws_secret_access_key"}
+    assert keys <= {secret["source"] for secret in found["ops"]["secrets"]}
+    assert not keys & {secret["source"] for secret in found["backend"]["secrets"]}
+
+
 def test_mounts(form: tuple[str, dict[str, Any]]) -> None:
     """Nothing but this is mounted, no socket and no folder of the machine; sources in development alone."""
     name, found = form

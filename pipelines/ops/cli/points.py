@@ -11,7 +11,7 @@ from pipelines.ops.cli.wiring import settings_here
 from pipelines.ops.cli.words import age, counted_keys, seconds, size
 from pipelines.ops.errors import NothingError
 from pipelines.ops.model import Proof, RestorePoint
-from pipelines.ops.repository import FolderStore, PointRef, Repository, Standing
+from pipelines.ops.repository import PointRef, Repository, Standing, store_at
 
 points = typer.Typer(help="List restore points, or show one.", no_args_is_help=True)
 _COLOUR = {Standing.PROVEN: "green", Standing.UNPROVEN: "yellow", Standing.DAMAGED: "red"}
@@ -52,7 +52,7 @@ def show_point(point: Point = "latest", *, as_json: Json = False) -> None:
 
 
 def _repository() -> Repository:
-    return Repository.open(FolderStore(settings_here().repository))
+    return Repository.open(store_at(settings_here().repository))
 
 
 def _standing(repository: Repository, ref: PointRef) -> Standing:

@@ -10,7 +10,7 @@ from pipelines.ops.context import Context
 from pipelines.ops.redis.boot import Scratch
 from pipelines.ops.redis.programs import installed_programs
 from pipelines.ops.reporting import Stopwatch
-from pipelines.ops.repository import FolderStore, Repository
+from pipelines.ops.repository import Repository, store_at
 from pipelines.ops.restore.recover import recover
 from pipelines.ops.settings import OpsSettings, load
 
@@ -36,7 +36,7 @@ def stack_context(output: Output, *, create: bool = False) -> Context:
 def context(output: Output, *, create: bool = False, settings: OpsSettings | None = None) -> Context:
     """Open the repository (with `create`, make it when there is none) and end an interrupted restore."""
     settings = settings or settings_here()
-    store = FolderStore(settings.repository)
+    store = store_at(settings.repository, output.reporter.note)
     work = Context(
         settings=settings,
         repository=Repository.open_or_create(store) if create else Repository.open(store),

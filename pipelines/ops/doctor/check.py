@@ -46,7 +46,8 @@ class Subject:
     @property
     def repository_variable(self) -> str:
         """The setting that names the repository."""
-        return "BACKUPS_DIR" if self.settings.stack == "compose" else "SYNAPSE_REPOSITORY"
+        folder = isinstance(self.settings.repository, Path)
+        return "BACKUPS_DIR" if folder and self.settings.stack == "compose" else "SYNAPSE_REPOSITORY"
 
     @property
     def start(self) -> str:

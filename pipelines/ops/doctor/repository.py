@@ -1,20 +1,22 @@
 """The repository: can be opened and written, and lies on another disk than the data."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from pipelines.ops.doctor.check import Finding, Subject, amber, green, red, skipped
 from pipelines.ops.doctor.disks import writable
 from pipelines.ops.errors import NothingError, OpsError
-from pipelines.ops.repository import FolderStore, Repository
+from pipelines.ops.repository import ObjectStore, Repository, store_at
 
 _DISK = "repository disk"
 
 
 def look_at_repository(subject: Subject) -> Iterator[Finding]:
-    """Look at the folder of the restore points."""
-    folder = subject.settings.repository
+    """Look at the place of the restore points."""
+    place = subject.settings.repository
     try:
-        Repository.open(FolderStore(folder))
+        store = store_at(place)
+        Repository.open(store)
     except NothingError as error:
         remedy = f"Run `synapse backup`, or set {subject.repository_variable} to where it is."
         yield red("repository", error.what, remedy)
@@ -24,12 +26,24 @@ def look_at_repository(subject: Subject) -> Iterator[Finding]:
         yield red("repository", error.what, error.hint)
         yield skipped(_DISK, "the repository cannot be opened")
         return
-    yield writable("repository", folder, subject.repository_variable)
-    yield _disk(subject)
+    if isinstance(place, Path):
+        yield writable("repository", place, subject.repository_variable)
+        yield _disk(subject, place)
+    else:
+        yield _written(store)
+        yield green(_DISK, f"{store.place} is no disk of this machine")
 
 
-def _disk(subject: Subject) -> Finding:
-    data, folder = subject.settings.service.data_dir, subject.settings.repository
+def _written(store: ObjectStore) -> Finding:
+    try:
+        store.check_writable()
+    except OpsError as error:
+        return red("repository", error.what, error.hint)
+    return green("repository", f"{store.place} can be written")
+
+
+def _disk(subject: Subject, folder: Path) -> Finding:
+    data = subject.settings.service.data_dir
     if not data.exists():
         return skipped(_DISK, f"there is no data in {data}")
     if data.stat().st_dev == folder.stat().st_dev:

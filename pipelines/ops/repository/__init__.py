@@ -2,6 +2,7 @@
 
 from pipelines.ops.repository.folder import FolderStore
 from pipelines.ops.repository.in_memory import InMemoryStore
+from pipelines.ops.repository.place import Place, S3Place, store_at
 from pipelines.ops.repository.points import PointRef
 from pipelines.ops.repository.proofs import Standing
 from pipelines.ops.repository.repository import Repository
@@ -13,8 +14,11 @@ __all__ = [
     "FolderStore",
     "InMemoryStore",
     "ObjectStore",
+    "Place",
     "PointRef",
     "Repository",
+    "S3Place",
     "Standing",
     "StoredFiles",
+    "store_at",
 ]

@@ -125,7 +125,10 @@ def _check_room(
 
 
 def _check_place(work: Context) -> None:
-    repository = work.settings.repository.absolute()
+    place = work.settings.repository
+    if not isinstance(place, Path):
+        return
+    repository = place.absolute()
     for replaced in (work.settings.redis_folder.absolute(), indexes_root(work.data_dir).absolute()):
         if repository == replaced or replaced in repository.parents:
             raise RefusedError(

@@ -8,7 +8,7 @@ from pipelines.ops.doctor.check import Finding, State, Subject
 from pipelines.ops.doctor.examination import examine
 from pipelines.ops.doctor.standard import STANDARD
 from pipelines.ops.model import FaissSource, Proof, RestorePoint
-from pipelines.ops.repository import FolderStore, PointRef, Repository
+from pipelines.ops.repository import PointRef, Repository, store_at
 from tests.ops.localstack.stacks import environment, settings_of
 
 NOON = datetime(2026, 7, 8, 12, 0, tzinfo=UTC)
@@ -35,7 +35,7 @@ def says(finding: Finding, state: State, *parts: str) -> None:
 
 def publish(subject: Subject, started: datetime, *, good: bool | None) -> PointRef:
     """Put a backup into the repository; `good` is the result of its proof, None for none."""
-    repository = Repository.open_or_create(FolderStore(subject.settings.repository))
+    repository = Repository.open_or_create(store_at(subject.settings.repository))
     stored = repository.store_files([("a.index", io.BytesIO(b"some bytes"))])
     point = RestorePoint(
         host="here",

@@ -15,6 +15,7 @@ from pipelines.ops.doctor.examination import examine, worst
 from tests import disks
 from tests.app.doubles import model_serving
 from tests.app.processes import redis_server
+from tests.installation import folder_of
 from tests.ops.doctor.installation import NOON, look, publish, says, subject_of
 
 
@@ -154,8 +155,8 @@ def test_a_repository_on_another_disk_is_green(small_disk: Path, tmp_path: Path)
 def test_a_repository_that_is_missing_or_newer_is_red(subject: Subject) -> None:
     """It says where it was looked for, and what to set."""
     says(look("repository", subject)["repository"], State.RED, "no repository", "SYNAPSE_REPOSITORY")
-    subject.settings.repository.mkdir()
-    (subject.settings.repository / "config").write_text('{"format": 9}')
+    folder_of(subject.settings).mkdir()
+    (folder_of(subject.settings) / "config").write_text('{"format": 9}')
     says(look("repository", subject)["repository"], State.RED, "config")
 
 
@@ -179,7 +180,7 @@ def test_the_last_backup_is_judged(
 def test_a_damaged_manifest_is_red_and_an_older_one_amber(subject: Subject) -> None:
     """A flipped byte in a manifest is seen; a newer good backup makes it a matter of the past."""
     ref = publish(subject, NOON - timedelta(hours=3), good=True)
-    manifest = subject.settings.repository / ref.key
+    manifest = folder_of(subject.settings) / ref.key
     manifest.chmod(0o600)
     manifest.write_bytes(manifest.read_bytes().replace(b"here", b"hers"))
     says(look("last backup", subject)["last backup"], State.RED, "damaged", "synapse backup")

@@ -2,17 +2,32 @@
 
 import io
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal
+from uuid import uuid4
 
 import pytest
 
 from pipelines.ops.model import FaissSource, RestorePoint
 from pipelines.ops.repository import InMemoryStore, PointRef, Repository
+from tests.s3.versitygw import S3Server, s3_server
 
 Publish = Callable[..., PointRef]
 NOON = datetime(2026, 7, 8, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Run one S3 server for all tests of a file; each has a prefix of its own."""
+    with s3_server(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+@pytest.fixture
+def place(server: S3Server) -> dict[str, str]:
+    """Return the settings of an empty repository on S3."""
+    return server.environ(f"t{uuid4().hex}")
 
 
 @pytest.fixture

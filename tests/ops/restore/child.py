@@ -8,7 +8,7 @@ from pipelines.ops.context import Context
 from pipelines.ops.redis.boot import Scratch
 from pipelines.ops.redis.programs import installed_programs
 from pipelines.ops.reporting import SilentReporter, Stopwatch
-from pipelines.ops.repository import FolderStore, Repository
+from pipelines.ops.repository import Repository, store_at
 from pipelines.ops.restore.flow import restore
 from pipelines.ops.settings import load
 
@@ -18,7 +18,7 @@ def made_ready() -> Context:
     settings = load(os.environ, env_file=None)
     return Context(
         settings=settings,
-        repository=Repository.open(FolderStore(settings.repository)),
+        repository=Repository.open(store_at(settings.repository)),
         scratch=Scratch(installed_programs(), settings.scratch),
         watch=Stopwatch(SilentReporter(), time.perf_counter),
     )

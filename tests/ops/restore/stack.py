@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from pipelines.ops.proof.proving import digest_of
 from pipelines.ops.redis.boot import Scratch, boot, program_for
 from pipelines.ops.redis.programs import installed_programs
 from pipelines.ops.reporting import SilentReporter, Stopwatch
-from pipelines.ops.repository import FolderStore, Repository
+from pipelines.ops.repository import Repository, store_at
 from pipelines.ops.settings import load
 from tests.app.processes import free_port, wait_until
 from tests.ending import configure, ended, until_started
@@ -42,6 +42,8 @@ class Stack:
     launcher: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    place: Mapping[str, str] = field(default_factory=dict)
+    """Where the repository is, when not in a folder beside the data."""
 
     def start(self) -> None:
         """Start the server on what its folder holds, and wait until it answers."""
@@ -96,6 +98,7 @@ class Stack:
             "REDIS_PORT": str(self.port),
             "REDIS_PASSWORD": PASSWORD,
             "API_PORT": "1",
+            **self.place,
         }
 
     def work(self, **more: str) -> Context:
@@ -103,7 +106,7 @@ class Stack:
         settings = load(self.environ | more, env_file=None)
         return Context(
             settings=settings,
-            repository=Repository.open_or_create(FolderStore(settings.repository)),
+            repository=Repository.open_or_create(store_at(settings.repository)),
             scratch=Scratch(installed_programs(), settings.scratch),
             watch=Stopwatch(SilentReporter(), time.perf_counter),
         )
@@ -160,9 +163,9 @@ class Stack:
 
 
 @contextmanager
-def stack(root: Path, family: str, *extra: str) -> Iterator[Stack]:
-    """Run a server on a new folder until the block ends."""
-    one = Stack(root, family, extra)
+def stack(root: Path, family: str, *extra: str, place: Mapping[str, str] | None = None) -> Iterator[Stack]:
+    """Run a server on a new folder until the block ends; `place` is where its repository is, if elsewhere."""
+    one = Stack(root, family, extra, place=place or {})
     try:
         one.start()
         yield one

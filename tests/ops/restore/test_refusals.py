@@ -24,6 +24,7 @@ from pipelines.ops.restore.flow import restore
 from pipelines.ops.restore.plan import RestorePlan
 from tests.app.processes import free_port, wait_until
 from tests.disks import fill_up, small_disk
+from tests.installation import folder_of
 from tests.ops.capture.examples import documents, open_docs
 from tests.ops.restore.stack import Stack, stack
 from tests.servers import answering
@@ -183,7 +184,7 @@ def test_a_damaged_object(one: Stack, damage: str) -> None:
     work = one.work()
     point = one.backup(work)
     later(one)
-    victim = max((work.settings.repository / "objects").rglob("*"), key=lambda path: path.stat().st_size)
+    victim = max((folder_of(work.settings) / "objects").rglob("*"), key=lambda path: path.stat().st_size)
     if damage == "missing":
         victim.unlink()
     else:
@@ -205,7 +206,7 @@ def test_a_repository_that_cannot_be_written(one: Stack, tmp_path: Path) -> None
     point = one.backup(one.work())
     later(one)
     with small_disk(tmp_path / "copy", "size=40m") as disk:
-        shutil.copytree(one.work().settings.repository, disk / "backups")
+        shutil.copytree(folder_of(one.work().settings), disk / "backups")
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         work = one.work(SYNAPSE_REPOSITORY=str(disk / "backups"))
         with untouched(one, one.work()), pytest.raises(RefusedError, match="No safety point") as caught:
@@ -220,7 +221,7 @@ def test_a_repository_inside_what_is_replaced(one: Stack, place: str) -> None:
     work = one.work()
     point = one.backup(work)
     inside = work.data_dir / place / "backups"
-    shutil.copytree(work.settings.repository, inside)
+    shutil.copytree(folder_of(work.settings), inside)
     moved = one.work(SYNAPSE_REPOSITORY=str(inside))
     with untouched(one, work), pytest.raises(RefusedError, match="inside") as caught:
         restore(moved, point)
