@@ -42,7 +42,9 @@ RECIPES = {
 }
 
 
-def built(session: Session, name: str, epoch: int, *, rebuild: str = "") -> dagger.Container:
+def built(
+    session: Session, name: str, epoch: int, *, rebuild: str = "", platform: str | None = None
+) -> dagger.Container:
     """Return an image as its Dockerfile makes it; `epoch` is its SOURCE_DATE_EPOCH in seconds.
 
     A new value of `rebuild` runs every step again, from sources with other times.
@@ -55,7 +57,11 @@ def built(session: Session, name: str, epoch: int, *, rebuild: str = "") -> dagg
         arguments.append(dagger.BuildArg("REBUILD", rebuild))
         context = context.with_timestamps(_OTHER_TIME)
     return context.docker_build(
-        dockerfile=recipe.dockerfile, build_args=arguments, target=recipe.target, no_init=True
+        dockerfile=recipe.dockerfile,
+        build_args=arguments,
+        target=recipe.target,
+        platform=dagger.Platform(platform) if platform else None,
+        no_init=True,
     )
 
 
@@ -73,12 +79,16 @@ async def tools(session: Session) -> dagger.Container:
 async def normalised(session: Session, name: str) -> dagger.Directory:
     """Return the image as an OCI layout whose digest is a function of the commit."""
     epoch = await epoch_of(session, name)
-    return await normalised_of(session, tarball_of(built(session, name, epoch)), epoch)
+    first, *others = session.platforms or (None,)
+    image = built(session, name, epoch, platform=first)
+    variants = [built(session, name, epoch, platform=other) for other in others]
+    return await normalised_of(session, tarball_of(image, variants), epoch)
 
 
-def tarball_of(image: dagger.Container) -> dagger.File:
-    """Return an image as an OCI tarball, as the engine writes it."""
+def tarball_of(image: dagger.Container, others: list[dagger.Container] | None = None) -> dagger.File:
+    """Return an image, or one with further platforms, as an OCI tarball as the engine writes it."""
     return image.as_tarball(
+        platform_variants=others or None,
         forced_compression=dagger.ImageLayerCompression.Uncompressed,
         media_types=dagger.ImageMediaTypes.OCIMediaTypes,
     )

@@ -27,6 +27,11 @@ class Session:
     facts: dict[str, object] = field(default_factory=dict)
 
     @property
+    def platforms(self) -> tuple[str, ...]:
+        """Platforms to build images for, such as linux/arm64; none means the engine's own."""
+        return tuple(getattr(self.options.more, "platform", ()))
+
+    @property
     def reports(self) -> Path:
         """Where report files go."""
         return self.options.reports
