@@ -30,7 +30,7 @@ async def connected(environ: Mapping[str, str] = os.environ) -> AsyncIterator[da
         async with dagger.connection(config):
             await _same_version(dagger.dag)
             yield dagger.dag
-    except dagger.ClientConnectionError as error:
+    except dagger.ClientError as error:
         raise NoEngineError(f"The Dagger engine does not answer: {error}.", _HINT) from error
 
 

@@ -67,8 +67,10 @@ def built(
 
 async def epoch_of(session: Session, name: str) -> int:
     """Return the time in seconds of the commit that last touched what the image is made of."""
-    found = await synapse_here(session, "image", "epoch", name, "--json")
-    return int(found["epoch"])
+    if name not in session.epochs:
+        found = await synapse_here(session, "image", "epoch", name, "--json")
+        session.epochs[name] = int(found["epoch"])
+    return session.epochs[name]
 
 
 async def tools(session: Session) -> dagger.Container:

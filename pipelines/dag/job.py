@@ -53,6 +53,8 @@ def main(job: Job, arguments: Sequence[str] | None = None) -> NoReturn:
     except JobError as error:
         console.wrong(error, as_json=options.json)
         code = error.code
+    except KeyboardInterrupt:
+        code = JobExit.INTERRUPTED
     sys.exit(code)
 
 
@@ -76,10 +78,11 @@ async def _carried_out(job: Job, options: Options, plan: Plan, console: Console)
     from pipelines.dag.engine import VERSION, connected  # noqa: PLC0415  # the plan is shown without the SDK
 
     began = time.monotonic()
-    async with connected() as client, interrupts() as stop:
+    async with connected() as client:
         session = Session(client, uuid.uuid4().hex, Path.cwd(), options, dict(os.environ))
         actions = job.actions(session)
-        results = await run_plan(plan, actions, time.monotonic, console.step, stop)
+        async with interrupts() as stop:
+            results = await run_plan(plan, actions, time.monotonic, console.step, stop)
         facts = {"run": session.run_id, "dagger": VERSION, **session.facts}
     return JobReport(job.name, facts, results, time.monotonic() - began)
 

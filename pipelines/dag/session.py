@@ -16,7 +16,8 @@ class Session:
     """One run of a job in the project's `folder`.
 
     `run_id` is new in each run: laid into the environment before a command with effects, it keeps the engine
-    from answering out of its cache. `facts` gathers what the report says of the run as a whole.
+    from answering out of its cache. `facts` gathers what the report says of the run as a whole;
+    `epochs` keeps the commit times of the images, which stay the same as long as it runs.
     """
 
     client: "dagger.Client"
@@ -25,6 +26,7 @@ class Session:
     options: Options
     environ: Mapping[str, str]
     facts: dict[str, object] = field(default_factory=dict)
+    epochs: dict[str, int] = field(default_factory=dict)
 
     @property
     def platforms(self) -> tuple[str, ...]:

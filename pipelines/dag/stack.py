@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from secrets import token_hex
 
+import anyio
 import dagger
 
 from pipelines.dag.composed import PRODUCTION, Service, services
@@ -18,6 +19,8 @@ _PLACE = {
     "/etc/nginx/trusted/upstream.conf": "deploy/dagger/upstream.conf",
 }
 _LOGGED = "deploy/dagger/logged.sh"
+_CLOSING_S = 60
+"""So long may each service, and the export of the logs, take at the end."""
 _CALLED = "/usr/local/lib/synapse/logged.sh"
 _COMMANDS = {
     "redis": (),
@@ -74,18 +77,23 @@ class Stack:
 async def running_stack(session: Session, images: Images, label: str) -> AsyncIterator[Stack]:
     """Run a stack, and end it; whatever fails meanwhile, its services' logs are exported first.
 
+    Its end is waited for also when the step is out of time or interrupted.
     Raises StepError when a service does not get healthy.
     """
     stack = _described(session, images, label)
     try:
         await _started(stack)
         yield stack
-    except Exception:
+    except BaseException:
         await _quietly_export(stack)
         raise
     finally:
-        for service in (stack.frontend, stack.backend, stack.redis):
-            await service.stop(kill=True)
+        for name, service in (
+            ("frontend", stack.frontend),
+            ("backend", stack.backend),
+            ("redis", stack.redis),
+        ):
+            await _quietly_stop(stack, name, service)
 
 
 async def _started(stack: Stack) -> None:
@@ -101,10 +109,20 @@ async def _started(stack: Stack) -> None:
 
 async def _quietly_export(stack: Stack) -> None:
     """Export the logs; what hinders that must not hide why they are wanted."""
-    try:
-        await stack.export_logs()
-    except dagger.DaggerError as error:
-        stack.session.facts[f"logs of {stack.label}"] = f"could not be exported: {error}"
+    with anyio.move_on_after(_CLOSING_S, shield=True):
+        try:
+            await stack.export_logs()
+        except dagger.DaggerError as error:
+            stack.session.facts[f"logs of {stack.label}"] = f"could not be exported: {error}"
+
+
+async def _quietly_stop(stack: Stack, name: str, service: dagger.Service) -> None:
+    """Stop a service; what hinders that must not leave the others running."""
+    with anyio.move_on_after(_CLOSING_S, shield=True):
+        try:
+            await service.stop(kill=True)
+        except dagger.DaggerError as error:
+            stack.session.facts[f"{name} of {stack.label}"] = f"could not be stopped: {error}"
 
 
 def _described(session: Session, images: Images, label: str) -> Stack:
