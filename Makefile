@@ -12,8 +12,7 @@ include frontend/page.mk
 demo: $(VENV)/.runtime
 	@$(BIN)/synapse demo
 
-test: check page
-	$(NPM) test
+test: check page page-tests
 	$(BIN)/python -m tests.s3.program
 	$(BIN)/pytest -n 2 -m "not soak and not bench" --ignore=tests/stack
 	$(BIN)/pytest -n 0 -m "not soak and not bench" --timeout=900 --durations=5 tests/stack

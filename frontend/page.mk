@@ -5,10 +5,13 @@ NODE_FITS := node -e 'const [a, b] = process.versions.node.split(".").map(Number
 PAGE_PACKAGES := frontend/node_modules/.package-lock.json
 PAGE_SOURCES := $(shell find frontend/src -type f) $(wildcard frontend/*.ts frontend/*.json) frontend/index.html
 
-.PHONY: page client
+.PHONY: page client page-tests
 
 # Build the page into frontend/dist.
 page: frontend/dist/index.html
+
+page-tests: $(PAGE_PACKAGES)
+	$(NPM) test
 
 # After a change of the API: its description, and the page's client made from it.
 client: $(VENV)/.dev $(PAGE_PACKAGES)

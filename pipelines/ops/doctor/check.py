@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 
 from pipelines.ops.containers.docker import Asked, Container
 from pipelines.ops.settings import OpsSettings

@@ -1,0 +1,48 @@
+"""The `synapse` commands that jobs run; a test parses each with the real parser."""
+
+from collections.abc import Sequence
+
+LATEST = "latest"
+
+
+def backup() -> tuple[str, ...]:
+    """Take a restore point; its proof is made elsewhere."""
+    return ("synapse", "backup", "--no-verify", "--json")
+
+
+def verify(point: str = "{point}") -> tuple[str, ...]:
+    """Boot and query a restore point, and keep the proof."""
+    return ("synapse", "verify", point, "--level", "3", "--json")
+
+
+def show(point: str = LATEST) -> tuple[str, ...]:
+    """Say which point that is."""
+    return ("synapse", "points", "show", point, "--json")
+
+
+def restore(point: str = LATEST) -> tuple[str, ...]:
+    """Restore a point into the running stack."""
+    return ("synapse", "restore", point, "--yes", "--json")
+
+
+def normalise(epoch: str = "{epoch}") -> tuple[str, ...]:
+    """Make an image a function of its commit."""
+    return ("synapse", "image", "normalise", "/image.tar", "/scratch/image", "--epoch", epoch, "--json")
+
+
+def digest() -> tuple[str, ...]:
+    """Say what an image's digest is."""
+    return ("synapse", "image", "digest", "/image", "--json")
+
+
+def push(reference: str, tags: Sequence[str], *, plain: bool, login: str | None) -> tuple[str, ...]:
+    """Push an image by digest, then under its tags; `login` names a file."""
+    more = [word for tag in tags for word in ("--tag", tag)]
+    more += ["--plain-http"] if plain else []
+    more += ["--login-file", login] if login else []
+    return ("synapse", "image", "push", "/image", reference, *more, "--json")
+
+
+def compare() -> tuple[str, ...]:
+    """Compare two images file by file; code 1 when they differ."""
+    return ("synapse", "image", "compare", "/first", "/second", "--json")

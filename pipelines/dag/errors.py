@@ -1,0 +1,50 @@
+"""What an operator sees when a job or one of its steps fails, and the exit codes of jobs."""
+
+from enum import IntEnum
+
+
+class JobExit(IntEnum):
+    """The exit codes of a job: those of `synapse`."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    NOTHING = 3
+    DAMAGED = 4
+    UNREACHABLE = 5
+    REFUSED = 6
+    NO_ENGINE = 7
+    INTERRUPTED = 130
+
+
+class JobError(Exception):
+    """A job cannot be done as asked: `what` is wrong, and `hint` what to type or change next."""
+
+    code = JobExit.USAGE
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(f"{what} {hint}")
+        self.what = what
+        self.hint = hint
+
+
+class RefusedJobError(JobError):
+    """A safety check said no, before anything was published or touched."""
+
+    code = JobExit.REFUSED
+
+
+class NoEngineError(JobError):
+    """No Dagger engine can be used."""
+
+    code = JobExit.NO_ENGINE
+
+
+class StepError(Exception):
+    """A step failed: `reason` in one or a few lines, `code` when the command behind it gave one."""
+
+    def __init__(self, reason: str, code: int = JobExit.FAILED, output: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.code = code
+        self.output = output

@@ -1,0 +1,64 @@
+"""Send the very images that were tested to a registry: by digest, then under their tags."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import dagger
+
+from pipelines.dag.commands import push
+from pipelines.dag.executing import ran
+from pipelines.dag.images import normalised, tools
+from pipelines.dag.machine import machine
+from pipelines.dag.running import Finding
+from pipelines.dag.session import Session
+
+PUBLISHED = ("backend", "ops", "frontend")
+LOGIN = "SYNAPSE_REGISTRY_LOGIN"
+_LOGIN_FILE = "/run/secrets/registry_login"
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Where images go: `prefix` such as `registry.example/team`, `plain` means without TLS."""
+
+    prefix: str
+    plain: bool = False
+    login: dagger.Secret | None = None
+    service: dagger.Service | None = None
+
+
+async def publish(session: Session, registry: Registry, tags: Sequence[str]) -> Finding:
+    """Push each image; return its reference with the digest. Raises StepError."""
+    references = {}
+    for name in PUBLISHED:
+        pusher = (await tools(session)).with_mounted_directory("/image", await normalised(session, name))
+        if registry.service is not None:
+            pusher = pusher.with_service_binding("registry", registry.service)
+        if registry.login is not None:
+            pusher = pusher.with_mounted_secret(_LOGIN_FILE, registry.login, owner="1000:1000")
+        command = push(
+            f"{registry.prefix}/synapse-{name}",
+            tags,
+            plain=registry.plain,
+            login=_LOGIN_FILE if registry.login is not None else None,
+        )
+        pusher = pusher.with_env_variable("SYNAPSE_RUN", session.run_id).with_exec([*command])
+        references[name] = json.loads(await ran(pusher))["reference"]
+    return Finding(", ".join(references.values()), references)
+
+
+async def rehearse(session: Session) -> Finding:
+    """Publish to a registry that lives as long as the run."""
+    service = (
+        machine(session)
+        .with_env_variable("SYNAPSE_SUITE", f"registry-{session.run_id}")
+        .with_exposed_port(5000)
+        .as_service(args=["docker-registry", "serve", "/work/deploy/dagger/registry.yml"])
+    )
+    return await publish(session, Registry("registry:5000", plain=True, service=service), ("rehearsal",))
+
+
+def registry_login(session: Session) -> dagger.Secret | None:
+    """Return the login as a secret of the engine, when the environment holds one."""
+    return session.client.secret(f"env://{LOGIN}") if session.environ.get(LOGIN) else None

@@ -1,0 +1,87 @@
+"""What the steps of reproduce.py do: the same image from two builds that share nothing."""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dagger
+
+from pipelines.dag.commands import compare
+from pipelines.dag.errors import JobError, StepError
+from pipelines.dag.images import RECIPES, built, epoch_of, normalised_of, tarball_of, tools
+from pipelines.dag.running import Action, Finding
+from pipelines.dag.session import Session
+
+_SHOWN = 10
+Image = dagger.File | dagger.Directory
+"""A tarball or a layout."""
+
+
+def rebuild_actions(session: Session, against: Path | None) -> Mapping[str, Action]:
+    """Return what each step does; `against` is the report of another run, whose digests must be the same."""
+    known = _digests(against) if against else {}
+    return {f"image-{name}": partial(_rebuilt, session, name, known.get(name)) for name in RECIPES}
+
+
+async def _rebuilt(session: Session, name: str, known: str | None) -> Finding:
+    epoch = await epoch_of(session, name)
+    first = tarball_of(built(session, name, epoch))
+    second = tarball_of(built(session, name, epoch, rebuild=session.run_id))
+    raw = await _compared(session, first, second)
+    found = await _compared(
+        session, await normalised_of(session, first, epoch), await normalised_of(session, second, epoch)
+    )
+    digest = str(found["first"])
+    figures = {"digest": digest, "epoch": epoch, "differing_without_normaliser": raw["differing"]}
+    session.facts[f"image {name}"] = digest
+    if not found["equal"]:
+        raise StepError(
+            f"{name} differs: {', '.join(_names(found))}", output=json.dumps(found, indent=2)[:6000]
+        )
+    if known is not None and known != digest:
+        raise StepError(f"{name} is {digest} here and {known} in the other report")
+    words = f"{digest}, twice; {raw['differing']} files differ without the normaliser"
+    return Finding(words + (", as in the other report" if known else ""), figures)
+
+
+async def _compared(session: Session, first: Image, second: Image) -> dict[str, Any]:
+    """Compare two images in a container; the comparison itself may say that they differ."""
+    comparing = _laid(_laid(await tools(session), "/first", first), "/second", second)
+    comparing = comparing.with_env_variable("SYNAPSE_RUN", session.run_id)
+    done = comparing.with_exec([*compare()], expect=dagger.ReturnType.ANY)
+    printed = await done.stdout()
+    if await done.exit_code() not in (0, 1):
+        raise StepError("the images cannot be compared", output=await done.stderr())
+    found: dict[str, Any] = json.loads(printed)
+    return found
+
+
+def _laid(container: dagger.Container, path: str, image: Image) -> dagger.Container:
+    if isinstance(image, dagger.File):
+        return container.with_mounted_file(path, image)
+    return container.with_mounted_directory(path, image)
+
+
+def _names(found: Mapping[str, Any]) -> list[str]:
+    return [str(one["path"]) for one in found["differences"]][:_SHOWN]
+
+
+def _digests(report: Path) -> dict[str, str]:
+    """Return the digests that a report names by image. Raises JobError."""
+    try:
+        facts = json.loads(report.read_text(encoding="utf-8"))["facts"]
+        found = {
+            name.removeprefix("image "): str(value)
+            for name, value in facts.items()
+            if name.startswith("image ")
+        }
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise JobError(
+            f"{report} is no report of a run: {error}.",
+            "Name a report.json of ci.py, release.py or reproduce.py.",
+        ) from error
+    if not found:
+        raise JobError(f"{report} names no image.", "Name the report of a run that built images.")
+    return found

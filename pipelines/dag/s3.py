@@ -1,0 +1,44 @@
+"""An S3 server that lives as long as the run."""
+
+from secrets import token_hex
+
+import dagger
+
+from pipelines.dag.drills import Placed
+from pipelines.dag.machine import machine
+from pipelines.dag.session import Session
+
+_URL = "s3://drill/points"
+
+
+def in_throw_away_bucket(session: Session) -> Placed:
+    """Return how an `ops` container gets a repository in a bucket of its own, on a server of its own."""
+    client = session.client
+    names = {"ACCESS": "AWS_ACCESS_KEY_ID", "SECRET": "AWS_SECRET_ACCESS_KEY"}
+    secrets = {
+        kind: client.set_secret(f"s3-{kind}-{session.run_id}", token_hex(16)) for kind in ("ACCESS", "SECRET")
+    }
+    server = _server(session, secrets)
+
+    def placed(ops: dagger.Container) -> dagger.Container:
+        reaching = ops.with_service_binding("s3", server).with_env_variable("SYNAPSE_REPOSITORY", _URL)
+        reaching = reaching.with_env_variable("AWS_ENDPOINT_URL_S3", "http://s3:7070")
+        reaching = reaching.with_env_variable("AWS_REGION", "us-east-1")
+        for kind, name in names.items():
+            reaching = reaching.with_secret_variable(name, secrets[kind])
+        return reaching
+
+    return placed
+
+
+def _server(session: Session, secrets: dict[str, dagger.Secret]) -> dagger.Service:
+    container = (
+        machine(session)
+        .with_exec([".venv/bin/python", "-m", "tests.s3.versitygw"])
+        .with_exec(["mkdir", "-p", "/srv/s3/drill"])
+        .with_env_variable("SYNAPSE_SUITE", f"s3-{session.run_id}")
+        .with_exposed_port(7070)
+    )
+    for kind, name in (("ACCESS", "ROOT_ACCESS_KEY"), ("SECRET", "ROOT_SECRET_KEY")):
+        container = container.with_secret_variable(name, secrets[kind])
+    return container.as_service(args=["build/versitygw", "--port", ":7070", "posix", "/srv/s3"])

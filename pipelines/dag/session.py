@@ -1,0 +1,39 @@
+"""What every step of a run shares."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.dag.arguments import Options
+
+if TYPE_CHECKING:
+    import dagger
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One run of a job in the project's `folder`.
+
+    `run_id` is new in each run: laid into the environment before a command with effects, it keeps the engine
+    from answering out of its cache. `facts` gathers what the report says of the run as a whole;
+    `epochs` keeps the commit times of the images, which stay the same as long as it runs.
+    """
+
+    client: "dagger.Client"
+    run_id: str
+    folder: Path
+    options: Options
+    environ: Mapping[str, str]
+    facts: dict[str, object] = field(default_factory=dict)
+    epochs: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """Platforms to build images for, such as linux/arm64; none means the engine's own."""
+        return tuple(getattr(self.options.more, "platform", ()))
+
+    @property
+    def reports(self) -> Path:
+        """Where report files go."""
+        return self.options.reports

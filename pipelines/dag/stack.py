@@ -1,0 +1,190 @@
+"""The stack of one suite in ephemeral containers: Redis, the backend, nginx with the page, and `ops`."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from secrets import token_hex
+
+import anyio
+import dagger
+
+from pipelines.dag.composed import PRODUCTION, Service, services
+from pipelines.dag.errors import StepError
+from pipelines.dag.session import Session
+from pipelines.dag.source import file_of
+
+_PORTS = {"redis": 6379, "backend": 8000, "frontend": 8080}
+_PLACE = {
+    "/etc/nginx/place.conf": "deploy/dagger/place.conf",
+    "/etc/nginx/trusted/upstream.conf": "deploy/dagger/upstream.conf",
+}
+_LOGGED = "deploy/dagger/logged.sh"
+_CLOSING_S = 60
+"""So long may each service, and the export of the logs, take at the end."""
+_CALLED = "/usr/local/lib/synapse/logged.sh"
+_COMMANDS = {
+    "redis": (),
+    "backend": ("gunicorn", "--config", "python:app.config.gunicorn"),
+    "frontend": ("nginx", "-e", "stderr", "-g", "daemon off;"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The images that a stack is made of."""
+
+    backend: dagger.Container
+    ops: dagger.Container
+    frontend: dagger.Container
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running stack; `label` tells it from others, which would be the same services otherwise."""
+
+    session: Session
+    label: str
+    redis: dagger.Service
+    backend: dagger.Service
+    frontend: dagger.Service
+    ops: dagger.Container
+    secrets: Mapping[str, dagger.Secret]
+
+    def beside(self, container: dagger.Container) -> dagger.Container:
+        """Return a container that reaches the services by their names."""
+        return (
+            container.with_service_binding("redis", self.redis)
+            .with_service_binding("backend", self.backend)
+            .with_service_binding("frontend", self.frontend)
+        )
+
+    def let_in(self, container: dagger.Container) -> dagger.Container:
+        """Return a container of root's that holds the stack's secrets as files."""
+        for name, secret in self.secrets.items():
+            container = container.with_mounted_secret(f"/run/secrets/{name}", secret)
+        return container
+
+    async def export_logs(self) -> None:
+        """Lay what each service has written into the reports, in `logs/<label>/`."""
+        seen = self.ops.with_user("0").with_env_variable("SYNAPSE_RUN", token_hex(8))
+        for name in _PORTS:
+            seen = seen.with_mounted_cache(f"/logs/{name}", _logs(self.session, self.label, name))
+        copied = seen.with_exec(["cp", "-r", "/logs", "/kept"])
+        await copied.directory("/kept").export(str(self.session.reports / "logs" / self.label))
+
+
+@asynccontextmanager
+async def running_stack(session: Session, images: Images, label: str) -> AsyncIterator[Stack]:
+    """Run a stack, and end it; whatever fails meanwhile, its services' logs are exported first.
+
+    Its end is waited for also when the step is out of time or interrupted.
+    Raises StepError when a service does not get healthy.
+    """
+    stack = _described(session, images, label)
+    try:
+        await _started(stack)
+        yield stack
+    except BaseException:
+        await _quietly_export(stack)
+        raise
+    finally:
+        for name, service in (
+            ("frontend", stack.frontend),
+            ("backend", stack.backend),
+            ("redis", stack.redis),
+        ):
+            await _quietly_stop(stack, name, service)
+
+
+async def _started(stack: Stack) -> None:
+    for name, service in (("redis", stack.redis), ("backend", stack.backend), ("frontend", stack.frontend)):
+        try:
+            await service.start()
+        except dagger.QueryError as error:
+            raise StepError(
+                f"{name} does not get healthy; its log is in {stack.session.reports}/logs/{stack.label}.",
+                output=str(error),
+            ) from error
+
+
+async def _quietly_export(stack: Stack) -> None:
+    """Export the logs; what hinders that must not hide why they are wanted."""
+    with anyio.move_on_after(_CLOSING_S, shield=True):
+        try:
+            await stack.export_logs()
+        except dagger.DaggerError as error:
+            stack.session.facts[f"logs of {stack.label}"] = f"could not be exported: {error}"
+
+
+async def _quietly_stop(stack: Stack, name: str, service: dagger.Service) -> None:
+    """Stop a service; what hinders that must not leave the others running."""
+    with anyio.move_on_after(_CLOSING_S, shield=True):
+        try:
+            await service.stop(kill=True)
+        except dagger.DaggerError as error:
+            stack.session.facts[f"{name} of {stack.label}"] = f"could not be stopped: {error}"
+
+
+def _described(session: Session, images: Images, label: str) -> Stack:
+    client = session.client
+    told = services(session.folder, PRODUCTION, {**session.environ, "ALLOWED_HOSTS": "localhost,frontend"})
+    secrets = {
+        name: client.set_secret(f"{name}-{label}-{session.run_id}", token_hex(24))
+        for name in ("redis_password", "api_token")
+    }
+    data = client.cache_volume(f"synapse-data-{label}-{session.run_id}", owner="1000:1000")
+    redis = _service(session, label, told["redis"], client.container().from_(told["redis"].image), secrets)
+    with_data = images.backend.with_mounted_cache("/app/data", data, owner="1000:1000")
+    backend = _service(
+        session, label, told["backend"], with_data.with_service_binding("redis", redis), secrets
+    )
+    placed = images.frontend
+    for target, source in _PLACE.items():
+        placed = placed.with_file(target, file_of(session, source))
+    frontend = _service(
+        session, label, told["frontend"], placed.with_service_binding("backend", backend), secrets
+    )
+    ops = _prepared(session, told["ops"], images.ops, secrets)
+    ops = ops.with_mounted_cache("/app/data", data, owner="1000:1000")
+    return Stack(session, label, redis, backend, frontend, ops, secrets)
+
+
+def _service(
+    session: Session,
+    label: str,
+    told: Service,
+    container: dagger.Container,
+    secrets: Mapping[str, dagger.Secret],
+) -> dagger.Service:
+    """Return a service as compose runs it, with its output in a file and a probe of its port alone."""
+    log = _logs(session, label, told.name)
+    prepared = (
+        _prepared(session, told, container, secrets)
+        .without_docker_healthcheck()
+        .with_file(_CALLED, file_of(session, _LOGGED))
+        .with_mounted_cache("/logs", log, owner=told.user)
+        .with_env_variable("SYNAPSE_SUITE", f"{label}-{session.run_id}")
+        .with_exposed_port(_PORTS[told.name])
+    )
+    command = [*told.entrypoint, *_COMMANDS[told.name]]
+    return prepared.as_service(args=["/bin/sh", _CALLED, told.name, *command], no_init=False)
+
+
+def _prepared(
+    session: Session, told: Service, container: dagger.Container, secrets: Mapping[str, dagger.Secret]
+) -> dagger.Container:
+    """Return the container with the user, environment, files and secrets that compose gives it."""
+    for name, value in told.environment.items():
+        container = container.with_env_variable(name, value)
+    for mount in told.files:
+        container = container.with_file(mount.target, file_of(session, mount.source))
+    for name in told.secrets:
+        if name in secrets:
+            container = container.with_mounted_secret(
+                f"/run/secrets/{name}", secrets[name], owner=told.user, mode=0o400
+            )
+    return container.with_user(told.user) if told.user else container
+
+
+def _logs(session: Session, label: str, service: str) -> dagger.CacheVolume:
+    return session.client.cache_volume(f"synapse-logs-{label}-{service}-{session.run_id}")

@@ -1,0 +1,32 @@
+"""Stands where `python -m pipelines.ops.cli` looks: answers as told, and keeps what it was asked."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+_POINT = "3f2a" + "0" * 60
+_ANSWERS: dict[str, object] = {
+    "image_epoch": {"epoch": 1_700_000_000},
+    "points_where": {"folder": str(Path.cwd() / "backups"), "url": None, "endpoint": None},
+    "points_show": {"id": _POINT, "time": "2026-01-02T03:04:05Z", "standing": "proven"},
+    "backup": {"point": _POINT, "size": 10, "bytes_new": 5, "steps": []},
+    "restore": {"point": _POINT},
+}
+
+
+def main() -> None:
+    """Print the answer to a command; an answer with an `error` ends with its `code`."""
+    asked = sys.argv[1:]
+    with Path(os.environ["SCRIPTED_ASKED"]).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asked) + "\n")
+    told = Path(os.environ["SCRIPTED_ANSWERS"])
+    answers = _ANSWERS | (json.loads(told.read_text(encoding="utf-8")) if told.exists() else {})
+    name = "_".join(asked[:2])
+    found = answers[name if name in answers else asked[0]]
+    sys.stdout.write(json.dumps(found) + "\n")
+    sys.exit(found.get("code", 0) if isinstance(found, dict) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""The answers of a session in which all goes well."""
+
+from tests.dag.recording.answers import Rule, exporting, printing
+from tests.dag.recording.project import POINT
+
+DIGEST = "sha256:" + "d" * 64
+_JUNIT = '<testsuites><testsuite tests="3" failures="0" errors="0" skipped="1"/></testsuites>'
+
+
+def going_well() -> list[Rule]:
+    """Return the rules: each command prints what the step after it reads."""
+    return [
+        printing("image", "digest", value={"digest": DIGEST}),
+        printing(
+            "image", "compare", value={"equal": True, "first": DIGEST, "differing": 2, "differences": []}
+        ),
+        printing("image", "push", value={"reference": f"registry.example/team/synapse@{DIGEST}"}),
+        printing("synapse", "backup", value={"point": POINT, "id": POINT}),
+        printing("synapse", "verify", value={"point": POINT, "passed": True}),
+        printing("synapse", "restore", value={"point": POINT}),
+        exporting(".xml", _JUNIT),
+    ]

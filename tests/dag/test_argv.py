@@ -1,0 +1,114 @@
+"""Every `synapse` command of every job is understood by the real command line; nothing is run."""
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+from typer import TyperException
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from pipelines import backup, ci, drill, release, reproduce, restore
+from pipelines.dag import commands
+from pipelines.dag.arguments import parser, read
+from pipelines.dag.job import Job
+from pipelines.dag.plan import Step
+from pipelines.ops.cli.main import app
+
+JOBS = {
+    ci.CI: (),
+    release.RELEASE: ("--registry", "registry.example/team", "--tag", "1.2.3", "--plain-http"),
+    reproduce.REPRODUCE: (),
+    backup.BACKUP: (),
+    restore.RESTORE: ("latest",),
+    drill.DRILL: ("latest",),
+}
+HOST = (("synapse", "image", "epoch", "backend", "--json"), ("synapse", "points", "where", "--json"))
+"""What the jobs ask on the host beyond their plans."""
+FILLED = {"{point}": "3f2a", "{epoch}": "1700000000", "{image}": "backend"}
+MISSING = {"image normalise", "image digest", "image push", "image compare", "image epoch", "points where"}
+"""Commands that are not there yet."""
+
+
+def _steps(job: Job, arguments: Sequence[str]) -> Iterator[Step]:
+    taking = parser(job.name, job.purpose)
+    job.arguments(taking)
+    yield from job.plan(read(taking, arguments)).steps
+
+
+def _filled(word: str) -> str:
+    for name, value in FILLED.items():
+        word = word.replace(name, value)
+    assert "{" not in word, f"{word} has a placeholder that this test does not know"
+    return word
+
+
+def planned() -> Iterator[tuple[str, ...]]:
+    """Yield the commands of each job's plan as typed, with values where the plan has placeholders."""
+    for job, arguments in JOBS.items():
+        for step in _steps(job, arguments):
+            yield from (tuple(_filled(word) for word in command) for command in step.commands)
+
+
+def made() -> Iterator[tuple[str, ...]]:
+    """Yield what the functions that make commands make, with every option."""
+    yield commands.backup()
+    yield commands.verify("latest")
+    yield commands.show()
+    yield commands.restore("3f2a")
+    yield commands.normalise("1700000000")
+    yield commands.digest()
+    yield commands.compare()
+    reference = "registry.example/team/synapse-backend"
+    yield commands.push(reference, ("1.2.3", "latest"), plain=True, login="/run/secrets/registry_login")
+    yield commands.push(reference, (), plain=False, login=None)
+
+
+ALL = sorted({*planned(), *made(), *HOST})
+
+
+@pytest.mark.parametrize("command", [one for one in ALL if " ".join(one[1:3]) not in MISSING], ids=" ".join)
+def test_the_command_is_understood(command: tuple[str, ...]) -> None:
+    """Its options, arguments and values are parsed as the program parses them."""
+    assert command[0] == "synapse"
+    _parsed(get_command(app), command[0], command[1:])
+
+
+def test_a_command_with_a_wrong_option_is_not_understood() -> None:
+    """The parser that these tests ask does refuse."""
+    with pytest.raises(TyperException):
+        _parsed(get_command(app), "synapse", ("verify", "latest", "--no-such-option"))
+    with pytest.raises(TyperException):
+        _parsed(get_command(app), "synapse", ("verify", "latest", "--level", "many"))
+
+
+def test_every_function_that_makes_a_command_is_asked() -> None:
+    """A new one must be parsed here too."""
+    functions = {
+        name
+        for name, found in vars(commands).items()
+        if getattr(found, "__module__", "") == commands.__name__
+    }
+    assert functions == {"backup", "verify", "show", "restore", "normalise", "digest", "push", "compare"}
+
+
+def test_what_is_missing_is_known() -> None:
+    """The list is emptied as the commands come."""
+    root = get_command(app)
+    lacking = {" ".join(command[1:3]) for command in ALL if not _there(root, command[1:])}
+    assert lacking == MISSING
+
+
+def _there(command: object, words: Sequence[str]) -> bool:
+    """Whether the groups and the command that the words name are there."""
+    if not isinstance(command, TyperGroup):
+        return True
+    return words[0] in command.commands and _there(command.commands[words[0]], words[1:])
+
+
+def _parsed(command: object, name: str, words: Sequence[str]) -> None:
+    """Parse without running: groups down to the command. Raises TyperException."""
+    assert isinstance(command, TyperGroup | TyperCommand)
+    with command.make_context(name, list(words)) as context:
+        if isinstance(command, TyperGroup):
+            below, found, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+            _parsed(found, str(below), rest)

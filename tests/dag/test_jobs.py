@@ -1,0 +1,87 @@
+"""The job files from their command lines, where there is no engine."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent.parent
+JOBS = ("ci", "release", "reproduce", "backup", "restore", "drill")
+
+
+def job(name: str, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    """Run a job file as a person does, but without `dagger run`."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("DAGGER")}
+    return subprocess.run(
+        [sys.executable, f"pipelines/{name}.py", *arguments],
+        cwd=PROJECT,
+        env={**kept, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_the_plan_needs_no_engine_and_no_sdk(name: str) -> None:
+    """As text and as JSON; the SDK is not even imported."""
+    shown = job(name, "--plan", "--json")
+    assert shown.returncode == 0, shown.stderr
+    steps = json.loads(shown.stdout)["steps"]
+    assert steps
+    assert all(step["does"] and step["limit_s"] for step in steps)
+    blocked = "import sys; sys.modules['dagger'] = None; sys.argv = ['x', '--plan'];"
+    run = f"{blocked} import runpy; runpy.run_path('pipelines/{name}.py', run_name='__main__')"
+    bare = subprocess.run(
+        [sys.executable, "-c", run], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert bare.returncode == 0, bare.stderr
+    assert steps[0]["name"] in bare.stdout
+
+
+@pytest.mark.parametrize("name", ["ci", "reproduce", "backup", "restore", "drill"])
+def test_without_an_engine_one_sentence_and_code_7(name: str, tmp_path: Path) -> None:
+    """It says what to install and what to type; with --json also as data."""
+    told = job(name, "--json", "--reports", str(tmp_path))
+    assert told.returncode == 7, told.stderr
+    assert "dagger run python pipelines/" in told.stderr
+    assert "There is no Dagger session." in json.loads(told.stdout)["error"]["what"]
+
+
+def test_a_wrong_step_is_named_with_those_there_are() -> None:
+    """Code 2."""
+    told = job("ci", "--only", "nothing")
+    assert told.returncode == 2
+    assert "no step 'nothing'" in told.stderr
+    assert "drill-s3" in told.stderr
+
+
+def test_a_release_without_a_gate_is_refused() -> None:
+    """Code 6, and the gate is named."""
+    told = job("release", "--registry", "registry.example/x", "--tag", "1", "--skip", "unit")
+    assert told.returncode == 6
+    assert "needs every gate; unit" in told.stderr
+
+
+def test_a_release_needs_a_registry_and_a_tag() -> None:
+    """Code 2."""
+    told = job("release", "--tag", "1")
+    assert told.returncode == 2
+    assert "--registry" in told.stderr
+
+
+def test_a_python_without_the_packages_says_how_to_get_them() -> None:
+    """One sentence, no traceback."""
+    bare = subprocess.run(
+        [sys.executable, "-S", "-I", "pipelines/ci.py"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert bare.returncode != 0
+    assert "Traceback" not in bare.stderr
+    assert "make .venv/.dev" in bare.stderr

@@ -1,0 +1,211 @@
+"""What a job does when a step fails, the engine is lost or the operator interrupts, seen behind the SDK."""
+
+import json
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.dag.recording.answers import Cut, Fails, Hangs, Rule, Says, asked, running
+from tests.dag.recording.graph import Call
+from tests.dag.recording.project import Ended, Project
+from tests.dag.recording.recorder import Recorder, recording
+from tests.dag.recording.scripts import going_well
+
+PUBLISHING = ("--registry", "registry.example/team", "--tag", "1.2.3")
+SERVED = ("-n", "0", "tests/served")
+CASES: dict[str, tuple[str, Rule]] = {
+    "check": ("check", running(("make", "check"), Fails(2, "one.py:1: wrong", "make: error"), "stdout")),
+    "image-ops": ("image-ops", running(("image", "digest"), Fails(4, "", "damaged"), "stdout")),
+    "rehearse": ("rehearse", running(("image", "push"), Fails(5, "", "no answer"), "stdout")),
+    "site": ("site", running(SERVED, Says(1), "exitCode")),
+    "drill-s3": ("drill-s3", running(("synapse", "backup"), Fails(1, "", "no"), "stdout")),
+}
+WITH_LIMIT = """
+import sys
+from dataclasses import replace
+from pipelines.ci import CI, STEPS
+from pipelines.dag.job import main
+from pipelines.dag.plan import planned
+steps = [replace(step, limit_s=int(sys.argv.pop(1))) if step.name == "site" else step for step in STEPS]
+main(replace(CI, plan=lambda _options: planned("ci", steps)))
+"""
+
+
+@pytest.mark.parametrize("gate", CASES)
+def test_one_failed_gate_and_nothing_is_published(project: Project, gate: str) -> None:
+    """No push to the release's registry is asked for; code, report and summary name the gate."""
+    name, rule = CASES[gate]
+    with recording([rule, *going_well()]) as recorder:
+        ended = project.run(recorder, "release", *PUBLISHING)
+    assert ended.code not in (0, 7)
+    assert ended.code == ended.report()["code"]
+    states = ended.states()
+    assert (states[name], states["publish"]) == ("failed", "not run")
+    assert f"**{name}**" in (ended.reports / "summary.md").read_text()
+    assert "Traceback" not in ended.stderr
+    assert not [run for run in recorder.execs() if "registry.example" in " ".join(run.argv)]
+    all_stopped(recorder)
+
+
+@pytest.mark.parametrize("service", ["redis", "backend", "frontend"])
+def test_a_service_that_does_not_get_healthy_fails_its_step(project: Project, service: str) -> None:
+    """It is named, what was started is stopped, and the logs are exported."""
+    rule = _of_service(service, "start", Fails(None, stderr="its port was never open"))
+    with recording([rule, *going_well()]) as recorder:
+        ended = project.run(recorder, "ci", "--only", "site")
+    assert (ended.code, ended.states()["site"]) == (1, "failed")
+    assert f"{service} does not get healthy" in ended.stderr
+    assert recorder.asked_of("start")
+    all_stopped(recorder)
+    exported = [str(run.call.arguments["path"]) for run in recorder.requests if run.call.field == "export"]
+    assert str(project.reports / "logs/site") in exported
+
+
+def test_a_service_that_cannot_be_stopped_keeps_no_other_running(project: Project) -> None:
+    """Each is asked to stop, whatever the first of them says."""
+    rule = _of_service("frontend", "stop", Fails(None, stderr="is not running"))
+    with recording([rule, *going_well()]) as recorder:
+        project.run(recorder, "ci", "--only", "site")
+    assert len(recorder.asked_of("start")) == 3
+    all_stopped(recorder)
+
+
+def test_a_step_that_takes_too_long_stops_its_services(project: Project) -> None:
+    """The step is ended at its limit, its services are not left running, the reports say so."""
+    hanging = Hangs()
+    with recording([running(SERVED, hanging, "exitCode"), *going_well()]) as recorder:
+        command = [
+            sys.executable,
+            "-c",
+            WITH_LIMIT,
+            "15",
+            "--only",
+            "site",
+            "--reports",
+            str(project.reports),
+        ]
+        ended = project.end(project.start_command(recorder, command))
+    assert hanging.reached.is_set()
+    assert (ended.code, ended.states()["site"]) == (1, "timed out")
+    assert len(recorder.asked_of("start")) == 3
+    all_stopped(recorder)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_job_stops_its_services_and_reports(project: Project, sent: signal.Signals) -> None:
+    """Code 130, no traceback, the reports are there, no service runs on."""
+    hanging = Hangs()
+    with recording([running(SERVED, hanging, "exitCode"), *going_well()]) as recorder:
+        started = project.start(recorder, "ci", "--only", "site")
+        assert hanging.reached.wait(100), project.end(started, signal.SIGKILL).stderr
+        ended = project.end(started, sent)
+    assert ended.code == 130, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.states()["site"] == "interrupted"
+    assert ended.states()["image-ops"] == "passed"
+    assert (ended.reports / "summary.md").exists()
+    assert (ended.reports / "junit.xml").exists()
+    assert len(recorder.asked_of("start")) == 3
+    all_stopped(recorder)
+
+
+def test_an_interruption_before_the_first_step_is_no_surprise(project: Project) -> None:
+    """Code 130 without a traceback."""
+    hanging = Hangs()
+    with recording([asked("version", hanging)]) as recorder:
+        started = project.start(recorder, "backup")
+        assert hanging.reached.wait(100), project.end(started, signal.SIGKILL).stderr
+        ended = project.end(started, signal.SIGINT)
+    assert ended.code == 130
+    assert "Traceback" not in ended.stderr
+    assert project.asked() == []
+
+
+@pytest.mark.parametrize(
+    ("job", "words", "name"),
+    [
+        (("ci", "--only", "check"), ("make", "check"), "check"),
+        (("ci", "--only", "unit"), ("tests/app",), "unit"),
+        (("backup",), ("synapse", "verify"), "prove"),
+        (("ci", "--only", "rehearse"), ("image", "push"), "rehearse"),
+    ],
+)
+def test_a_request_whose_connection_was_lost_is_not_sent_again(
+    project: Project, job: tuple[str, ...], words: tuple[str, ...], name: str
+) -> None:
+    """It may have had its effect already: it is seen once, and its step fails."""
+    with recording([running(words, Cut(), "stdout", "exitCode"), *going_well()]) as recorder:
+        ended = project.run(recorder, *job)
+    cut = [request for request in recorder.requests if request.answered is None]
+    assert len(cut) == 1
+    assert (ended.code, ended.states()[name]) == (1, "failed")
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("job", ["ci", "backup"])
+def test_another_version_of_the_engine_is_refused(project: Project, job: str) -> None:
+    """Code 7, both versions in one sentence, and nothing is asked of the engine."""
+    with recording([asked("version", Says("v0.20.0"))]) as recorder:
+        ended = project.run(recorder, job, "--json")
+    one_sentence(ended, "The Dagger engine is v0.20.0, and 0.21.8 is needed.")
+    assert {request.call.field for request in recorder.requests} == {"version"}
+
+
+@pytest.mark.parametrize("told", [Cut(), Fails(None, stderr="it is shutting down")])
+def test_an_engine_that_is_lost_at_once_is_told_in_one_sentence(project: Project, told: Cut | Fails) -> None:
+    """Code 7."""
+    with recording([asked("version", told)]) as recorder:
+        ended = project.run(recorder, "ci", "--json")
+    one_sentence(ended, "The Dagger engine does not answer")
+
+
+def test_a_wrong_token_is_told_in_one_sentence(project: Project) -> None:
+    """Code 7: the session is another one's."""
+    with recording() as recorder:
+        ended = project.run(recorder, "ci", "--json", DAGGER_SESSION_TOKEN="another")
+    one_sentence(ended, "The Dagger engine does not answer")
+
+
+def test_a_report_to_compare_with_that_is_none_is_named(project: Project, tmp_path: Path) -> None:
+    """Code 2, before anything is built."""
+    (tmp_path / "none.json").write_text("{}")
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "reproduce", "--json", "--against", str(tmp_path / "none.json"))
+    assert ended.code == 2, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "none.json is no report" in json.loads(ended.stdout)["error"]["what"]
+    assert not recorder.forced()
+
+
+def test_a_restore_that_failed_its_rehearsal_touches_nothing(project: Project) -> None:
+    """The running stack is not restored."""
+    rule = running(("synapse", "restore"), Fails(4, "", "a chunk is damaged"), "stdout")
+    with recording([rule, *going_well()]) as recorder:
+        ended = project.run(recorder, "restore", "latest")
+    assert ended.code == 4
+    assert (ended.states()["rehearse"], ended.states()["restore"]) == ("failed", "not run")
+    assert not [argv for argv in project.asked() if argv[0] == "restore"]
+    all_stopped(recorder)
+
+
+def all_stopped(recorder: Recorder) -> None:
+    """Hold that no service that was started runs on."""
+    assert recorder.asked_of("start") <= recorder.asked_of("stop")
+
+
+def one_sentence(ended: Ended, words: str) -> None:
+    """Hold that no engine is told of with code 7, in words and as data, without a traceback."""
+    assert ended.code == 7, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert words in json.loads(ended.stdout)["error"]["what"]
+    assert [line.split()[0] for line in ended.stderr.splitlines()[-2:]] == ["Error:", "Remedy:"]
+
+
+def _of_service(name: str, field: str, told: Fails) -> Rule:
+    def rule(call: Call) -> Fails | None:
+        service = next(call.chain()).parent
+        return told if call.field == field and service is not None and name in service.argv else None
+
+    return rule
