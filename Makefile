@@ -39,6 +39,7 @@ lock: $(VENV)/.dev
 	$(BIN)/pip install -q uv
 	$(UV_COMPILE) --extra build -o requirements.lock
 	$(UV_COMPILE) --extra build --extra dev --extra pipelines -c requirements.lock -o requirements-dev.lock
+	$(UV_COMPILE) --extra build --extra pipelines -c requirements-dev.lock -o requirements-pipelines.lock
 	$(BIN)/uv pip compile -q --group node --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock" -o requirements-node.lock
 
 secrets:
