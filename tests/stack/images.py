@@ -2,6 +2,7 @@
 
 from tests.stack.compose import PROJECT
 from tests.stack.engine import Engine
+from tests.stack.standins import ARGUMENTS
 
 EPOCH = "1760000000"
 IMAGES = {
@@ -23,5 +24,7 @@ def build(engine: Engine, name: str, *more: str, tag: str | None = None) -> None
     """Build one image; `more` are further arguments of `docker build`."""
     dockerfile, *options, context = IMAGES[name]
     arguments = ["--file", str(PROJECT / dockerfile), *options, "--tag", tag or name]
-    arguments += ["--build-arg", f"SOURCE_DATE_EPOCH={EPOCH}", *more, str(PROJECT / context)]
+    given = {"SOURCE_DATE_EPOCH": EPOCH, **ARGUMENTS}
+    arguments += [f"--build-arg={key}={value}" for key, value in given.items()]
+    arguments += [*more, str(PROJECT / context)]
     engine.docker("build", "--quiet", *arguments, timeout=1200)

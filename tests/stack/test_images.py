@@ -11,6 +11,7 @@ import pytest
 
 from tests.stack.engine import Engine
 from tests.stack.images import IMAGES, build
+from tests.stack.standins import NAMES
 
 COMPILERS = ("gcc", "cc", "g++", "clang", "make", "ld", "rustc", "cargo", "go")
 SECRET_WORDS = (b"BEGIN RSA PRIVATE", b"BEGIN OPENSSH PRIVATE", b"BEGIN PRIVATE KEY", b"_authToken=")
@@ -104,6 +105,6 @@ def test_ops_carries_the_server_of_the_stack(docker: Engine) -> None:
     """The scratch server is of the very version that the stack runs."""
     versions = [
         docker.docker("run", "--rm", "--entrypoint", "redis-server", image, "--version")
-        for image in ("synapse-ops", "redis:7.4-bookworm")
+        for image in ("synapse-ops", NAMES["redis"])
     ]
     assert versions[0] == versions[1]

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,16 @@ def test_the_cli_is_of_the_version_of_the_sdk() -> None:
     action = (PROJECT / ".github" / "actions" / "pipeline" / "action.yml").read_text()
     assert re.findall(r'^ +version: "([0-9.]+)"', action, re.MULTILINE) == locked
     assert len(locked) == 1
+
+
+def test_the_preparation_installs_under_hashes(tmp_path: Path) -> None:
+    """What `make pipelines` would run: the lock of the pipelines, then the project without anything more."""
+    command = ["make", "--dry-run", "pipelines", f"VENV={tmp_path}"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=60)
+    installs = [line for line in done.stdout.splitlines() if "pip install" in line]
+    assert "--require-hashes -r requirements-pipelines.lock" in installs[0]
+    assert "--no-deps --no-build-isolation -e ." in installs[1]
+    assert len(installs) == 2
 
 
 def test_a_missing_runner_is_red_not_skipped() -> None:
