@@ -39,6 +39,7 @@ _SUMMARY = 'cat test-reports/summary.md >> "$GITHUB_STEP_SUMMARY"'
 _REFUSAL = re.compile(r'echo "::error::[^"$`\\]+"')
 _PIPELINE = ["dagger", "run", ".venv/bin/python"]
 _COMMAND = [".venv/bin/synapse", "points", "check"]
+_VARIABLE = re.compile(r"\$\{\{ vars\.(\w+) \}\}")
 _ALWAYS = "always()"
 
 
@@ -121,8 +122,16 @@ def _job(job: Job) -> Iterator[str]:
         yield "it is skipped, multiplied or forgiven by YAML"
     if "secrets." in str(job.body) and "environment" not in job.body:
         yield "it takes secrets without an environment that guards them"
+    yield from (f"it does not refuse to run without {name}" for name in sorted(_unrefused(job)))
     yield from _commands(job)
     yield from _around(job)
+
+
+def _unrefused(job: Job) -> set[str]:
+    """Return the variables without a default that its steps use, and that no refusal names before them."""
+    used = {name for step in job.steps for name in _VARIABLE.findall(f"{step.get('env')}{step.get('with')}")}
+    refusals = [step for step in job.steps[:1] if _refuses(step)]
+    return {name for name in used if not any(name in step["if"] and name in step["run"] for step in refusals)}
 
 
 def _commands(job: Job) -> Iterator[str]:
@@ -178,7 +187,7 @@ def _around(job: Job) -> Iterator[str]:
 
 def _refuses(step: Mapping[str, Any]) -> bool:
     condition = str(step.get("if", ""))
-    return (
+    return bool(condition) and (
         all(re.fullmatch(r"vars\.[A-Z_]+ == ''", part) for part in condition.split(" || "))
         and step["run"].splitlines()[-1] == "exit 1"
     )

@@ -40,6 +40,13 @@ FAULTS = [
     ("ci.yml", "      - name: Prepare\n        uses: ./.github/actions/pipeline\n", ""),
     ("backup.yml", "          exit 1\n", ""),
     ("backup.yml", "    environment: backup\n", ""),
+    ("drill.yml", " || vars.SYNAPSE_AWS_ROLE == ''", ""),
+    ("drill.yml", ", SYNAPSE_AWS_ROLE and", " and"),
+    (
+        "release.yml",
+        "      - name: Refuse to guess\n        if: vars.SYNAPSE_REGISTRY == ''\n",
+        "      - name: x\n",
+    ),
 ]
 
 

@@ -12,6 +12,7 @@ from pipelines.ops.errors import NothingError, UsageError
 
 PIN_FILE = Path("deploy/pins.toml")
 _DIGEST = r"(sha256:[0-9a-f]{64})?"
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$")]
 _HEAD = """\
 # The images that others build: what Dockerfiles, compose files and pipelines begin with. `synapse pins lint`
 # compares, `synapse pins update` asks the registries for the digests and writes them here and wherever an
@@ -63,7 +64,7 @@ def read_pins(root: Path) -> dict[str, Pin]:
     path = root / PIN_FILE
     try:
         document = tomllib.loads(path.read_text("utf-8"))
-        pins = TypeAdapter(dict[str, Pin]).validate_python(document)
+        pins = TypeAdapter(dict[_Name, Pin]).validate_python(document)
     except FileNotFoundError as error:
         raise NothingError(
             f"There is no {path}.", "Run this in the project's folder, or name it by --folder."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.ops.errors import NothingError, OpsError
-from pipelines.ops.pins.model import PIN_FILE, Pin, parse_reference, write_pins
+from pipelines.ops.pins.model import PIN_FILE, Pin, parse_reference, read_pins, write_pins
 from pipelines.ops.pins.references import Reference
 
 Lookup = Callable[[str, str], str]
@@ -48,9 +48,10 @@ def rewrites(root: Path, pins: Mapping[str, Pin], found: Iterable[Reference]) ->
         if pin is not None and one.text != pin.reference:
             lines = files.setdefault(one.file, _read(root, one.file).splitlines(keepends=True))
             lines[one.line - 1] = lines[one.line - 1].replace(one.text, pin.reference)
-    texts = {file: "".join(lines) for file, lines in files.items()} | {PIN_FILE.as_posix(): write_pins(pins)}
-    changes = [Rewrite(file, _read(root, file), after) for file, after in texts.items()]
-    return [change for change in changes if change.before != change.after]
+    texts = {file: "".join(lines) for file, lines in files.items()}
+    if pins != read_pins(root):
+        texts[PIN_FILE.as_posix()] = write_pins(pins)
+    return [Rewrite(file, _read(root, file), after) for file, after in texts.items()]
 
 
 def difference(changes: Iterable[Rewrite]) -> str:

@@ -189,6 +189,7 @@ def test_known_digests_are_enough_for_strict(tmp_path: Path) -> None:
         '[a]\nimage = "a"\ntag = "1"\ndigest = "sha256:12"\nused_in = []\n',
         '[a]\nimage = "a b"\ntag = "1"\ndigest = ""\nused_in = []\n',
         f"[a]\n{SAME}[b]\n{SAME}",
+        f'["a b"]\n{SAME}',
     ],
 )
 def test_a_pin_file_that_is_wrong_is_named(tmp_path: Path, text: str) -> None:
