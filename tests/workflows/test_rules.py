@@ -10,6 +10,12 @@ import pytest
 from tests.workflows.rules import jobs, problems
 
 PROJECT = Path(__file__).parents[2]
+CI = "dagger run .venv/bin/python pipelines/ci.py"
+SUMMARY = """\
+      - name: Summary
+        if: always()
+        run: cat test-reports/summary.md >> "$GITHUB_STEP_SUMMARY"
+"""
 FAULTS = [
     ("ci.yml", "permissions: {}", "permissions: write-all"),
     ("ci.yml", "contents: read #", "contents: write #"),
@@ -40,6 +46,11 @@ FAULTS = [
     ("ci.yml", "      - name: Prepare\n        uses: ./.github/actions/pipeline\n", ""),
     ("backup.yml", "          exit 1\n", ""),
     ("backup.yml", "    environment: backup\n", ""),
+    ("../actions/pipeline/action.yml", "run: make pipelines", "run: make demo"),
+    ("ci.yml", "permissions: {}", "permissions: {}\nenv: {A: b}"),
+    ("ci.yml", f"run: {CI}", f"run: |\n          {CI}\n          {CI}"),
+    ("ci.yml", "pipelines/ci.py", "pipelines/ci.py --reports $HOME"),
+    ("ci.yml", SUMMARY, ""),
     ("drill.yml", " || vars.SYNAPSE_AWS_ROLE == ''", ""),
     ("drill.yml", ", SYNAPSE_AWS_ROLE and", " and"),
     (
@@ -69,6 +80,13 @@ def test_a_fault_is_found(copy: Path, workflow: str, good: str, bad: str) -> Non
     assert good in path.read_text()
     path.write_text(path.read_text().replace(good, bad, 1))
     assert problems(copy)
+
+
+def test_a_workflow_more_is_found(copy: Path) -> None:
+    """What is not listed here has no rule for its rights."""
+    folder = copy / ".github" / "workflows"
+    shutil.copy(folder / "ci.yml", folder / "deploy.yml")
+    assert any("not one for each" in problem for problem in problems(copy))
 
 
 def test_one_action_has_one_version() -> None:
