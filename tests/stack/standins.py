@@ -9,7 +9,8 @@ from pathlib import Path
 from pipelines.ops.pins.model import read_pins
 from tests.stack.engine import Engine, NoEngineError
 
-NAMES = {name: f"{pin.image}:{pin.tag}" for name, pin in read_pins(Path(__file__).parents[2]).items()}
+_PINS = read_pins(Path(__file__).parents[2])
+NAMES = {name: f"{_PINS[name].image}:{_PINS[name].tag}" for name in ("python", "redis", "node", "nginx")}
 """Without digests: no stand-in has the digest of what it stands for."""
 ARGUMENTS = {f"{name.upper()}_IMAGE": image for name, image in NAMES.items()}
 """What Dockerfiles and compose files are given, so that a digest in them is not asked for."""

@@ -26,7 +26,7 @@ Check = Annotated[bool, typer.Option("--check", help="Change nothing; code 1 whe
 
 @pins.command("lint", epilog="Examples:  synapse pins lint  |  synapse pins lint --strict --json")
 def lint(*, strict: Strict = False, folder: Folder = Path(), as_json: Json = False) -> None:
-    """Compare every image in Dockerfiles, compose files and .env.example with deploy/pins.toml."""
+    """Compare images in Dockerfiles, compose files, pipelines and .env.example with deploy/pins.toml."""
     with guarded(json=as_json) as output:
         pinned = read_pins(folder)
         found = references(folder)

@@ -1,5 +1,6 @@
-"""Where Dockerfiles, compose files and the example of `.env` name images that are built by others."""
+"""Where Dockerfiles, compose files, pipelines and the example of `.env` name images that others build."""
 
+import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,14 +9,16 @@ from typing import Any
 
 import yaml
 
-_ELSEWHERE = {"node_modules", "tests", "build", "data", "backups", "secrets"}
+# The stand-ins of the tests are made of packages, not of images.
+_ELSEWHERE = {"node_modules", "standins", "build", "data", "backups", "secrets"}
 _COMPOSE = ("docker-compose*.yml", "deploy/compose/*.yml")
+_PYTHON = "pipelines/dag/**/*.py"
 _EXAMPLE = ".env.example"
 _ARG = re.compile(r"\s*ARG\s+(\w+)=(\S+)\s*$", re.IGNORECASE)
 _FROM = re.compile(r"\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE)
 _TAKEN = re.compile(r"(?:--from=|[,=]from=)([^\s,]+)")
 _VARIABLE = re.compile(r"\$\{?(\w+)\}?$")
-_DEFAULT = re.compile(r"\$\{\w+:-(.+)\}$")
+_DEFAULT = re.compile(r"\$\{\w+_IMAGE:-(.+)\}$")
 _SETTING = re.compile(r"#?\s*\w+_IMAGE=(\S+)\s*$")
 
 
@@ -35,6 +38,8 @@ def references(root: Path) -> list[Reference]:
         found += _in_dockerfile(path.relative_to(root).as_posix(), path.read_text("utf-8").splitlines())
     for path in sorted(path for pattern in _COMPOSE for path in root.glob(pattern)):
         found += _in_compose(path.relative_to(root).as_posix(), path.read_text("utf-8"))
+    for path in sorted(root.glob(_PYTHON)):
+        found += _in_python(path.relative_to(root).as_posix(), path.read_text("utf-8"))
     example = root / _EXAMPLE
     if example.exists():
         lines = enumerate(example.read_text("utf-8").splitlines(), start=1)
@@ -83,6 +88,22 @@ def _in_compose(file: str, text: str) -> Iterator[Reference]:
             if value is not None:
                 default = _DEFAULT.match(value.value)
                 yield Reference(file, value.start_mark.line + 1, default[1] if default else value.value)
+
+
+def _in_python(file: str, text: str) -> Iterator[Reference]:
+    # `{"X_IMAGE": "name:tag"}`, or a word such as a compose file has: `"${X_IMAGE:-name:tag}"`.
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                named, image = _word(key), _word(value)
+                if image and named.endswith("_IMAGE") and not _DEFAULT.match(image):
+                    yield Reference(file, value.lineno, image)
+        elif isinstance(node, ast.Constant) and (match := _DEFAULT.match(_word(node))):
+            yield Reference(file, node.lineno, match[1])
+
+
+def _word(node: ast.expr | None) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def _mapping(node: Any) -> dict[str, Any]:  # noqa: ANN401  # PyYAML's nodes have no types

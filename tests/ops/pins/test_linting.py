@@ -30,6 +30,14 @@ COPY --from=0 /a /b
 FROM $BASE
 FROM ${UNKNOWN}
 """
+PYTHON = """\
+BASES = {
+    "PYTHON_IMAGE": "python:3.11",
+    "OTHER": "no:image"}
+GO = "${GO_IMAGE:-golang:1.26@sha256:12}"
+MORE = {"REDIS_IMAGE": "${REDIS_IMAGE:-redis:7}", "NODE_IMAGE": GO, **BASES}
+SPELLED = f"${{X_IMAGE:-{GO}}}"
+"""
 COMPOSE = """\
 x-args: &args {NODE_IMAGE: "${NODE_IMAGE:-node:20}", EPOCH: "0"}
 services:
@@ -75,8 +83,8 @@ def test_images_in_a_dockerfile(tmp_path: Path) -> None:
     """By argument, as a base, as a source of files or of a mount; not a stage, a number, a comment."""
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy" / "Dockerfile.one").write_text(DOCKERFILE)
-    (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "Dockerfile").write_text("FROM only-in-tests:1\n")
+    (tmp_path / "tests" / "standins").mkdir(parents=True)
+    (tmp_path / "tests" / "standins" / "Dockerfile").write_text("FROM made-of-packages:1\n")
     assert [(one.line, one.text) for one in references(tmp_path)] == [
         (2, "python:3.11"),
         (5, "busybox:1.36"),
@@ -92,6 +100,17 @@ def test_images_in_a_compose_file(tmp_path: Path) -> None:
         (1, "node:20"),
         (3, "redis:7"),
         (8, "grafana"),
+    ]
+
+
+def test_images_in_a_pipeline(tmp_path: Path) -> None:
+    """What a pipeline builds upon, written as a dictionary of arguments or as compose writes it."""
+    (tmp_path / "pipelines" / "dag").mkdir(parents=True)
+    (tmp_path / "pipelines" / "dag" / "images.py").write_text(PYTHON)
+    assert [(one.line, one.text) for one in references(tmp_path)] == [
+        (2, "python:3.11"),
+        (4, "golang:1.26@sha256:12"),
+        (5, "redis:7"),
     ]
 
 

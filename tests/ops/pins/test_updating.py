@@ -35,7 +35,7 @@ def lay(folder: Path, **images: str) -> Path:
     froms = [f"FROM {image}:1.0 AS {name}\n" for name, image in images.items()]
     (folder / "Dockerfile").write_text("# Kept as it is.\r\n" + "".join(froms))
     (folder / "Dockerfile").chmod(0o640)
-    services = [f'  {name}: {{image: "${{X:-{image}:1.0}}"}}\n' for name, image in images.items()]
+    services = [f'  {name}: {{image: "${{X_IMAGE:-{image}:1.0}}"}}\n' for name, image in images.items()]
     (folder / "docker-compose.yml").write_text("services:\n" + "".join(services))
     return folder
 
@@ -70,7 +70,7 @@ def test_digests_are_written_wherever_an_image_is_named(server: Registry, tmp_pa
     assert found["pins"] == [{"name": "base", "tag": "1.0", "before": "", "after": digest}]
     now = texts(project)
     assert now["Dockerfile"] == f"# Kept as it is.\r\nFROM {base}:1.0@{digest} AS base\n"
-    assert f"${{X:-{base}:1.0@{digest}}}" in now["docker-compose.yml"]
+    assert f"${{X_IMAGE:-{base}:1.0@{digest}}}" in now["docker-compose.yml"]
     assert f'digest = "{digest}"' in now[PIN_FILE.as_posix()]
     assert (project / "Dockerfile").stat().st_mode & 0o777 == 0o640
     assert set(now) == {"Dockerfile", "docker-compose.yml", "deploy/pins.toml"}
