@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock"
 
-.PHONY: demo test check format lock soak bench secrets clean
+.PHONY: demo test check format lock pipelines soak bench secrets clean
 
 include frontend/page.mk
 
@@ -22,6 +22,7 @@ check: $(VENV)/.dev $(PAGE_PACKAGES)
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/zizmor --offline --quiet .github
 	$(NPM) run check
 
 format: $(VENV)/.dev $(PAGE_PACKAGES)
@@ -40,6 +41,7 @@ lock: $(VENV)/.dev
 	$(UV_COMPILE) --extra build -o requirements.lock
 	$(UV_COMPILE) --extra build --extra dev --extra pipelines -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --group s3 -c requirements-dev.lock --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock" -o requirements-s3.lock
+	$(UV_COMPILE) --extra build --extra pipelines -c requirements-dev.lock -o requirements-pipelines.lock
 	$(BIN)/uv pip compile -q --group node --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock" -o requirements-node.lock
 
 secrets:
@@ -61,4 +63,13 @@ $(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	@echo "Installing the locked development packages ..."
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# What runs a pipeline, and nothing that checks the code.
+pipelines: $(VENV)/.pipelines
+
+$(VENV)/.pipelines: requirements-pipelines.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the locked packages of the pipelines ..."
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-pipelines.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

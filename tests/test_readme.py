@@ -18,6 +18,7 @@ from tests.ending import ended
 README = Path(__file__).parent.parent / "README.md"
 BIN = Path(sys.executable).parent
 _ADDRESS = "127.0.0.1:8000"
+_OF_THE_PROJECT = "synapse pins"
 
 
 def _commands() -> list[str]:
@@ -98,7 +99,7 @@ def test_each_command_works(
     done = subprocess.run(
         ["bash", "-c", command.replace(_ADDRESS, stack)],
         env=environ,
-        cwd=Path(str(demo["folder"])).parent,
+        cwd=README.parent if command.startswith(_OF_THE_PROJECT) else Path(str(demo["folder"])).parent,
         capture_output=True,
         text=True,
         check=False,

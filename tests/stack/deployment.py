@@ -19,6 +19,7 @@ import redis
 from tests.servers import free_port
 from tests.stack.compose import PROJECT, compose_command
 from tests.stack.engine import Engine
+from tests.stack.standins import ARGUMENTS
 
 DEVELOPMENT = ("docker-compose.yml", "docker-compose.override.yml")
 PRODUCTION = ("docker-compose.yml", "docker-compose.production.yml")
@@ -159,7 +160,8 @@ def laid_out(engine: Engine, folder: Path, files: Sequence[str], *more: str) -> 
     for name in ("data", "backups"):
         (folder / name).mkdir()
         os.chown(folder / name, _OWNER, _OWNER)
-    lines = [*(f"{name}={port}" for name, port in ports.items()), *more]
+    lines = [f"{name}={value}" for name, value in (ports | ARGUMENTS).items()]
+    lines += more
     lines += ["SYNAPSE_STACK=compose", f"COMPOSE_FILE={':'.join(files)}"]
     lines += [f"{name.upper()}_FILE=./secrets/{name}" for name in SECRETS]
     (folder / ".env").write_text("\n".join([*lines, ""]))

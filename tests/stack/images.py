@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tests.stack.compose import PROJECT
 from tests.stack.engine import Engine
+from tests.stack.standins import ARGUMENTS
 
 EPOCH = "1760000000"
 IMAGES = {
@@ -25,5 +26,7 @@ def build(engine: Engine, name: str, *more: str, tag: str | None = None, project
     """Build one image; `more` are further arguments of `docker build`, `project` is the checkout."""
     dockerfile, *options, context = IMAGES[name]
     arguments = ["--file", str(project / dockerfile), *options, "--tag", tag or name]
-    arguments += ["--build-arg", f"SOURCE_DATE_EPOCH={EPOCH}", *more, str(project / context)]
+    given = {"SOURCE_DATE_EPOCH": EPOCH, **ARGUMENTS}
+    arguments += [f"--build-arg={key}={value}" for key, value in given.items()]
+    arguments += [*more, str(project / context)]
     engine.docker("build", "--quiet", *arguments, timeout=1200)

@@ -6,14 +6,14 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from pipelines.ops.pins.model import read_pins
 from tests.stack.engine import Engine, NoEngineError
 
-NAMES = {
-    "python": "python:3.11-slim-bookworm",
-    "redis": "redis:7.4-bookworm",
-    "node": "node:20-alpine",
-    "nginx": "nginx:1.28-alpine",
-}
+_PINS = read_pins(Path(__file__).parents[2])
+NAMES = {name: f"{_PINS[name].image}:{_PINS[name].tag}" for name in ("python", "redis", "node", "nginx")}
+"""Without digests: no stand-in has the digest of what it stands for."""
+ARGUMENTS = {f"{name.upper()}_IMAGE": image for name, image in NAMES.items()}
+"""What Dockerfiles and compose files are given, so that a digest in them is not asked for."""
 _PACKAGES = (
     *("ca-certificates", "python3", "python3-pip", "python3-venv"),
     *("redis-server", "redis-tools", "nginx-light", "wget"),

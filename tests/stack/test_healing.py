@@ -12,6 +12,7 @@ import redis
 from tests.stack.deployment import Deployment, wait_until
 from tests.stack.engine import Engine
 from tests.stack.running import Writer, fill, held, holders
+from tests.stack.standins import NAMES
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,7 @@ def test_no_start_with_a_poor_password(docker: Engine, tmp_path: Path, content: 
         *(
             "--entrypoint",
             "/bin/sh",
-            "redis:7.4-bookworm",
+            NAMES["redis"],
             "-c",
             "/bin/sh /deploy/start.sh 2>&1; echo code $?",
         ),

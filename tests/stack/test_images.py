@@ -24,6 +24,7 @@ from tests.ops.images.registries import registry
 from tests.stack.compose import PROJECT
 from tests.stack.engine import Engine
 from tests.stack.images import EPOCH, IMAGES, build
+from tests.stack.standins import NAMES
 
 COMPILERS = ("gcc", "cc", "g++", "clang", "make", "ld", "rustc", "cargo", "go")
 CHECKED_OUT = (
@@ -216,6 +217,6 @@ def test_ops_carries_the_server_of_the_stack(docker: Engine) -> None:
     """The scratch server is of the very version that the stack runs."""
     versions = [
         docker.docker("run", "--rm", "--entrypoint", "redis-server", image, "--version")
-        for image in ("synapse-ops", "redis:7.4-bookworm")
+        for image in ("synapse-ops", NAMES["redis"])
     ]
     assert versions[0] == versions[1]

@@ -11,9 +11,13 @@ from pydantic import SecretStr
 from app.answering.health import PATIENCE_S
 from app.settings import Settings
 from pipelines.ops.containers.docker import is_secret_name
-from tests.stack.compose import compose_command
+from pipelines.ops.pins.model import read_pins
+from pipelines.ops.pins.references import references
+from pipelines.ops.pins.updating import rewrites, write
+from tests.stack.compose import PROJECT, compose_command
 from tests.stack.deployment import DEVELOPMENT, PRODUCTION, Deployment, laid_out
 from tests.stack.engine import Engine, NoEngineError
+from tests.stack.standins import ARGUMENTS
 
 FORMS = {"development": DEVELOPMENT, "production": PRODUCTION}
 SERVERS = ("redis", "backend", "frontend")
@@ -284,3 +288,33 @@ def test_no_start_without_a_secret(lay: Callable[[Sequence[str]], Deployment], l
     assert done.returncode
     assert f"the line {line}= " in done.stderr
     assert "make secrets" in done.stderr
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_images_pinned_by_digest(lay: Callable[[Sequence[str]], Deployment], form: str) -> None:
+    """A digest in the pin file reaches every service and build; .env names another image instead."""
+    deployment = lay(FORMS[form])
+    pins = {
+        name: pin.model_copy(update={"digest": f"sha256:{number:064x}"})
+        for number, (name, pin) in enumerate(read_pins(PROJECT).items())
+    }
+    write(deployment.folder, rewrites(deployment.folder, pins, references(deployment.folder)))
+    assert _named(deployment) <= set(ARGUMENTS.values())
+    (deployment.folder / ".env").write_text(
+        "\n".join(
+            line
+            for line in (deployment.folder / ".env").read_text().splitlines()
+            if line.partition("=")[0] not in ARGUMENTS
+        )
+    )
+    assert _named(deployment) <= {pin.reference for pin in pins.values()}
+
+
+def _named(deployment: Deployment) -> set[str]:
+    """Return every image that the services run or are built from, as compose understands it."""
+    found = deployment.rendered()["services"].values()
+    run = {str(service["image"]) for service in found if "build" not in service}
+    built = [service["build"]["args"] for service in found if "build" in service]
+    names = run | {value for args in built for key, value in args.items() if key.endswith("_IMAGE")}
+    assert len(names) >= len(ARGUMENTS) - 1  # development has no nginx
+    return names

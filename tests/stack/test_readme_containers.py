@@ -12,6 +12,7 @@ import pytest
 from tests.servers import free_port
 from tests.stack.compose import PROJECT, compose_command
 from tests.stack.engine import Engine
+from tests.stack.standins import ARGUMENTS
 
 PORTS = ("REDIS_PORT", "API_PORT", "SYNAPSE_PORT")
 
@@ -53,7 +54,7 @@ def test_each_command_works(docker: Engine, copy: Path) -> None:
     for line in found:
         done = subprocess.run(
             ["bash", "-c", line.replace("docker compose", compose).replace("--rm ops", "--rm -T ops")],
-            env={**os.environ, **docker.environ, **ports},
+            env={**os.environ, **docker.environ, **ARGUMENTS, **ports},
             cwd=copy,
             capture_output=True,
             text=True,

@@ -14,6 +14,7 @@ from pipelines.ops.cli.demo import demo
 from pipelines.ops.cli.doctor import doctor
 from pipelines.ops.cli.image import image
 from pipelines.ops.cli.import_ import import_backups
+from pipelines.ops.cli.pins import pins
 from pipelines.ops.cli.points import points
 from pipelines.ops.cli.restore import restore
 from pipelines.ops.cli.up import up
@@ -41,6 +42,7 @@ app.command("import", epilog="Example:  synapse import redis-20250101.aof faiss-
 )
 app.add_typer(points, name="points")
 app.add_typer(image, name="image")
+app.add_typer(pins, name="pins")
 app.command(
     epilog="Examples:  synapse restore latest --dry-run  |  synapse restore latest --yes"
     "  |  synapse restore 3f2a --into /tmp/look"

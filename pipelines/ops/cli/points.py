@@ -1,4 +1,4 @@
-"""`synapse points`: list restore points, show one."""
+"""`synapse points`: list restore points, show one, say whether the last good ones are young enough."""
 
 from datetime import UTC, datetime
 
@@ -6,14 +6,15 @@ import typer
 from rich.table import Table
 
 from pipelines.ops.cli.console import Output, guarded
-from pipelines.ops.cli.options import Json, Point
+from pipelines.ops.cli.freshness import MaxAge, judge
+from pipelines.ops.cli.options import Json, Only, Point
 from pipelines.ops.cli.wiring import settings_here
 from pipelines.ops.cli.words import age, counted_keys, seconds, size
 from pipelines.ops.errors import NothingError
 from pipelines.ops.model import Proof, RestorePoint
 from pipelines.ops.repository import PointRef, Repository, Standing, store_at
 
-points = typer.Typer(help="List restore points, or show one.", no_args_is_help=True)
+points = typer.Typer(help="List restore points, show one, or check their age.", no_args_is_help=True)
 _COLOUR = {Standing.PROVEN: "green", Standing.UNPROVEN: "yellow", Standing.DAMAGED: "red"}
 
 
@@ -49,6 +50,15 @@ def show_point(point: Point = "latest", *, as_json: Json = False) -> None:
         }
         output.result(data, "\n".join(_lines(ref, manifest, standing, proofs)))
         _show_files(output, manifest)
+
+
+@points.command(
+    "check", epilog="Examples:  synapse points check  |  synapse points check --max-age 8d --json"
+)
+def check_points(max_age: MaxAge = "26h", only: Only = None, *, as_json: Json = False) -> None:
+    """Be an alarm: code 1 when a source has no proven backup of that age, 3 when there is no repository."""
+    with guarded(json=as_json) as output:
+        judge(output, _repository(), max_age, only, datetime.now(UTC))
 
 
 def _repository() -> Repository:

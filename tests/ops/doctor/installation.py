@@ -3,6 +3,7 @@
 import io
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from pipelines.ops.doctor.check import Finding, State, Subject
 from pipelines.ops.doctor.examination import examine
@@ -33,12 +34,19 @@ def says(finding: Finding, state: State, *parts: str) -> None:
         assert part in f"{finding.reason} / {finding.remedy}", finding
 
 
-def publish(subject: Subject, started: datetime, *, good: bool | None) -> PointRef:
-    """Put a backup into the repository; `good` is the result of its proof, None for none."""
+def publish(
+    subject: Subject,
+    started: datetime,
+    *,
+    good: bool | None,
+    label: Literal["backup", "safety", "import"] = "backup",
+) -> PointRef:
+    """Put a restore point into the repository; `good` is the result of its proof, None for none."""
     repository = Repository.open_or_create(store_at(subject.settings.repository))
     stored = repository.store_files([("a.index", io.BytesIO(b"some bytes"))])
     point = RestorePoint(
         host="here",
+        label=label,
         software={},
         started=started,
         finished=started,

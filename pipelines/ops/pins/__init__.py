@@ -1,0 +1,1 @@
+"""Pins of base images: one file says tag and digest, and every Dockerfile and compose file agrees with it."""
