@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock"
+UV_COMPILE = $(BIN)/uv pip compile -q --no-strip-extras pyproject.toml --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock"
 
 .PHONY: demo test check format lock pipelines soak bench secrets clean
 
@@ -40,9 +40,9 @@ lock: $(VENV)/.dev
 	$(BIN)/pip install -q uv
 	$(UV_COMPILE) --extra build -o requirements.lock
 	$(UV_COMPILE) --extra build --extra dev --extra pipelines -c requirements.lock -o requirements-dev.lock
-	$(BIN)/uv pip compile -q --group s3 -c requirements-dev.lock --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock" -o requirements-s3.lock
+	$(BIN)/uv pip compile -q --no-strip-extras --group s3 -c requirements-dev.lock --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock" -o requirements-s3.lock
 	$(UV_COMPILE) --extra build --extra pipelines -c requirements-dev.lock -o requirements-pipelines.lock
-	$(BIN)/uv pip compile -q --group node --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock" -o requirements-node.lock
+	$(BIN)/uv pip compile -q --no-strip-extras --group node --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock" -o requirements-node.lock
 
 secrets:
 	@sh deploy/first-start.sh $(FORM)

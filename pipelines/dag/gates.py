@@ -13,6 +13,8 @@ from pipelines.dag.session import Session
 from pipelines.dag.stack import running_stack
 
 _SHORT = ("-n", "2", "-m", "not soak and not bench")
+_LARGEST = "50000"
+"""Bytes of a document: what the tests of the page call too large."""
 _UNIT = ("tests/app", "tests/contracts", "tests/dag")
 
 
@@ -47,7 +49,7 @@ async def _tests(session: Session, name: str, *where: str) -> Finding:
 async def _site(session: Session) -> Finding:
     """Run the tests of a served stack against the images of this commit."""
     images = await tested_images(session)
-    async with running_stack(session, images, "site") as stack:
+    async with running_stack(session, images, "site", MAX_DOCUMENT_BYTES=_LARGEST) as stack:
         return await suite(session, "site", asking(session, stack), ("-n", "0", "tests/served"))
 
 

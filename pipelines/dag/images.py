@@ -104,11 +104,15 @@ async def normalised_of(session: Session, tarball: dagger.File, epoch: int) -> d
 
 async def digested(session: Session, name: str) -> Finding:
     """Build and normalise an image; return its digest."""
-    layout = await normalised(session, name)
-    asked = (await tools(session)).with_mounted_directory("/image", layout).with_exec([*digest()])
-    told = json.loads(await ran(asked))["digest"]
+    told = await digest_of(session, await normalised(session, name))
     session.facts[f"image {name}"] = told
     return Finding(told, {"digest": told, "epoch": await epoch_of(session, name)})
+
+
+async def digest_of(session: Session, layout: dagger.Directory) -> str:
+    """Return the digest under which a layout is published."""
+    asked = (await tools(session)).with_mounted_directory("/image", layout).with_exec([*digest()])
+    return str(json.loads(await ran(asked))["digest"])
 
 
 async def tested_images(session: Session) -> Images:

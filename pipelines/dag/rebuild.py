@@ -10,7 +10,16 @@ import dagger
 
 from pipelines.dag.commands import compare
 from pipelines.dag.errors import JobError, StepError
-from pipelines.dag.images import RECIPES, built, epoch_of, normalised_of, tarball_of, tools
+from pipelines.dag.images import (
+    RECIPES,
+    built,
+    digest_of,
+    epoch_of,
+    normalised,
+    normalised_of,
+    tarball_of,
+    tools,
+)
 from pipelines.dag.running import Action, Finding
 from pipelines.dag.session import Session
 
@@ -33,16 +42,19 @@ async def _rebuilt(session: Session, name: str, known: str | None) -> Finding:
     found = await _compared(
         session, await normalised_of(session, first, epoch), await normalised_of(session, second, epoch)
     )
-    digest = str(found["first"])
-    figures = {"digest": digest, "epoch": epoch, "differing_without_normaliser": raw["differing"]}
+    layout = await normalised(session, name)
+    digest = await digest_of(session, layout)
+    apart = len(_names(raw))
+    figures = {"digest": digest, "epoch": epoch, "differing_without_normaliser": apart}
     session.facts[f"image {name}"] = digest
     if not found["equal"]:
         raise StepError(
-            f"{name} differs: {', '.join(_names(found))}", output=json.dumps(found, indent=2)[:6000]
+            f"{name} differs: {', '.join(_names(found)[:_SHOWN]) or 'its config'}",
+            output=json.dumps(found, indent=2)[:6000],
         )
     if known is not None and known != digest:
         raise StepError(f"{name} is {digest} here and {known} in the other report")
-    words = f"{digest}, twice; {raw['differing']} files differ without the normaliser"
+    words = f"{digest}, twice; {apart} files differ without the normaliser"
     return Finding(words + (", as in the other report" if known else ""), figures)
 
 
@@ -65,7 +77,10 @@ def _laid(container: dagger.Container, path: str, image: Image) -> dagger.Contai
 
 
 def _names(found: Mapping[str, Any]) -> list[str]:
-    return [str(one["path"]) for one in found["differences"]][:_SHOWN]
+    """Return the files that are in one image alone or differ, of every platform."""
+    files = [one["files"] for one in found["platforms"]]
+    kinds = ("only_in_a", "only_in_b", "differing")
+    return [str(path) for told in files for kind in kinds for path in told[kind]]
 
 
 def _digests(report: Path) -> dict[str, str]:

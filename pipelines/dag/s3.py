@@ -34,7 +34,7 @@ def in_throw_away_bucket(session: Session) -> Placed:
 def _server(session: Session, secrets: dict[str, dagger.Secret]) -> dagger.Service:
     container = (
         machine(session)
-        .with_exec([".venv/bin/python", "-m", "tests.s3.versitygw"])
+        .with_exec([".venv/bin/python", "-m", "tests.s3.program"])
         .with_exec(["mkdir", "-p", "/srv/s3/drill"])
         .with_env_variable("SYNAPSE_SUITE", f"s3-{session.run_id}")
         .with_exposed_port(7070)

@@ -74,13 +74,14 @@ class Stack:
 
 
 @asynccontextmanager
-async def running_stack(session: Session, images: Images, label: str) -> AsyncIterator[Stack]:
+async def running_stack(session: Session, images: Images, label: str, **more: str) -> AsyncIterator[Stack]:
     """Run a stack, and end it; whatever fails meanwhile, its services' logs are exported first.
 
+    `more` are further settings of the backend.
     Its end is waited for also when the step is out of time or interrupted.
     Raises StepError when a service does not get healthy.
     """
-    stack = _described(session, images, label)
+    stack = _described(session, images, label, more)
     try:
         await _started(stack)
         yield stack
@@ -125,16 +126,25 @@ async def _quietly_stop(stack: Stack, name: str, service: dagger.Service) -> Non
             stack.session.facts[f"{name} of {stack.label}"] = f"could not be stopped: {error}"
 
 
-def _described(session: Session, images: Images, label: str) -> Stack:
+def _settings(session: Session) -> dict[str, str]:
+    """Return what the compose files are filled with: names of images, and nothing of this machine's stack."""
+    named = {name: value for name, value in session.environ.items() if name.endswith("_IMAGE")}
+    return {**named, "ALLOWED_HOSTS": "localhost,frontend"}
+
+
+def _described(session: Session, images: Images, label: str, more: Mapping[str, str]) -> Stack:
     client = session.client
-    told = services(session.folder, PRODUCTION, {**session.environ, "ALLOWED_HOSTS": "localhost,frontend"})
+    told = services(session.folder, PRODUCTION, _settings(session))
     secrets = {
         name: client.set_secret(f"{name}-{label}-{session.run_id}", token_hex(24))
         for name in ("redis_password", "api_token")
     }
     data = client.cache_volume(f"synapse-data-{label}-{session.run_id}", owner="1000:1000")
     redis = _service(session, label, told["redis"], client.container().from_(told["redis"].image), secrets)
-    with_data = images.backend.with_mounted_cache("/app/data", data, owner="1000:1000")
+    backend_image = images.backend
+    for name, value in more.items():
+        backend_image = backend_image.with_env_variable(name, value)
+    with_data = backend_image.with_mounted_cache("/app/data", data, owner="1000:1000")
     backend = _service(
         session, label, told["backend"], with_data.with_service_binding("redis", redis), secrets
     )
@@ -175,7 +185,8 @@ def _prepared(
 ) -> dagger.Container:
     """Return the container with the user, environment, files and secrets that compose gives it."""
     for name, value in told.environment.items():
-        container = container.with_env_variable(name, value)
+        # An empty one is there to hide what .env says, and nothing of that is here.
+        container = container.with_env_variable(name, value) if value else container
     for mount in told.files:
         container = container.with_file(mount.target, file_of(session, mount.source))
     for name in told.secrets:
@@ -183,6 +194,8 @@ def _prepared(
             container = container.with_mounted_secret(
                 f"/run/secrets/{name}", secrets[name], owner=told.user, mode=0o400
             )
+        else:  # a key of a model server: empty means none
+            container = container.with_new_file(f"/run/secrets/{name}", "", permissions=0o444)
     return container.with_user(told.user) if told.user else container
 
 

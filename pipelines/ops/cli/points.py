@@ -1,6 +1,7 @@
 """`synapse points`: list restore points, show one, say whether the last good ones are young enough."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import typer
 from rich.table import Table
@@ -50,6 +51,17 @@ def show_point(point: Point = "latest", *, as_json: Json = False) -> None:
         }
         output.result(data, "\n".join(_lines(ref, manifest, standing, proofs)))
         _show_files(output, manifest)
+
+
+@points.command("where", epilog="Example:  synapse points where --json")
+def where(*, as_json: Json = False) -> None:
+    """Say where the restore points lie, without looking there; never how one logs in."""
+    with guarded(json=as_json) as output:
+        place = settings_here().repository
+        if isinstance(place, Path):
+            output.result({"folder": str(place.absolute())}, str(place.absolute()))
+        else:
+            output.result({"url": str(place), "endpoint": place.endpoint}, str(place))
 
 
 @points.command(

@@ -12,7 +12,12 @@ def going_well() -> list[Rule]:
     return [
         printing("image", "digest", value={"digest": DIGEST}),
         printing(
-            "image", "compare", value={"equal": True, "first": DIGEST, "differing": 2, "differences": []}
+            "image",
+            "compare",
+            value={
+                "equal": True,
+                "platforms": [{"files": {"only_in_a": [], "only_in_b": ["x"], "differing": {"y": ["time"]}}}],
+            },
         ),
         printing("image", "push", value={"reference": f"registry.example/team/synapse@{DIGEST}"}),
         printing("synapse", "backup", value={"point": POINT, "id": POINT}),

@@ -110,3 +110,19 @@ def test_a_misused_command_gives_one_document_too(
     assert named in json.loads(done.stdout)["error"]["what"]
     assert named in done.stderr
     assert "--help" in done.stderr
+
+
+def test_where_says_the_place_and_no_key(tmp_path: Path) -> None:
+    """A folder by its whole path; a bucket by its address, without what logs in."""
+    run = [sys.executable, "-m", "pipelines.ops.cli", "points", "where", "--json"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS", "SYNAPSE"))}
+    kept["PYTHONPATH"] = str(Path(__file__).parents[3])
+    told = subprocess.run(run, cwd=tmp_path, env=kept, capture_output=True, text=True, check=True)
+    assert json.loads(told.stdout) == {"folder": str(tmp_path / "backups")}
+    there = {"SYNAPSE_REPOSITORY": "s3://bucket/prefix", "AWS_ENDPOINT_URL_S3": "https://s3.example"}
+    keys = {"AWS_ACCESS_KEY_ID": "known", "AWS_SECRET_ACCESS_KEY": "hidden"}
+    told = subprocess.run(
+        run, cwd=tmp_path, env=kept | there | keys, capture_output=True, text=True, check=True
+    )
+    assert json.loads(told.stdout) == {"url": "s3://bucket/prefix", "endpoint": "https://s3.example"}
+    assert "hidden" not in told.stdout + told.stderr
