@@ -33,6 +33,8 @@ class Recipe:
     folder: str = "."
 
 
+OWNER = "1000:1000"
+"""Whom the commands in `ops` run as: a tarball of the engine is readable by its owner alone."""
 _OTHER_TIME = 1_000_000_000
 _BACKEND = ("app", "pipelines", "pyproject.toml", "README.md", "requirements*.lock", ".dockerignore")
 RECIPES = {
@@ -98,7 +100,7 @@ def tarball_of(image: dagger.Container, others: list[dagger.Container] | None = 
 
 async def normalised_of(session: Session, tarball: dagger.File, epoch: int) -> dagger.Directory:
     """Return a tarball's image as a normalised OCI layout."""
-    made = (await tools(session)).with_mounted_file("/image.tar", tarball)
+    made = (await tools(session)).with_mounted_file("/image.tar", tarball, owner=OWNER)
     return made.with_exec([*normalise(str(epoch))]).directory("/scratch/image")
 
 

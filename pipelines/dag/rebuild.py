@@ -11,6 +11,7 @@ import dagger
 from pipelines.dag.commands import compare
 from pipelines.dag.errors import JobError, StepError
 from pipelines.dag.images import (
+    OWNER,
     RECIPES,
     built,
     digest_of,
@@ -72,7 +73,7 @@ async def _compared(session: Session, first: Image, second: Image) -> dict[str, 
 
 def _laid(container: dagger.Container, path: str, image: Image) -> dagger.Container:
     if isinstance(image, dagger.File):
-        return container.with_mounted_file(path, image)
+        return container.with_mounted_file(path, image, owner=OWNER)
     return container.with_mounted_directory(path, image)
 
 
