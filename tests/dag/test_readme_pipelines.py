@@ -13,7 +13,9 @@ PROJECT = Path(__file__).parent.parent.parent
 
 def commands() -> list[str]:
     """Return the lines of the README's blocks for pipelines."""
-    blocks = re.findall(r"^```console\n(.*?)^```", (PROJECT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    blocks = re.findall(
+        r"^```console\n(.*?)^```", (PROJECT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    )
     return [line for block in blocks for line in block.splitlines() if line]
 
 
