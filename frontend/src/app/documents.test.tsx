@@ -1,10 +1,11 @@
 /** Documents, as a person handles them. */
 import { screen, within } from "@testing-library/react";
-import { HttpResponse, http } from "msw";
+import { HttpResponse, delay, http } from "msw";
 import { expect, test } from "vitest";
 
 import { TIDES, WELL, network, refused } from "@/testing/network";
 import { shownAt } from "@/testing/shown";
+import { SilentSocket } from "@/testing/silent-socket";
 
 function page(numbers: number[], next: string | null) {
   const documents = numbers.map((number) => ({ ...TIDES, id: `d${number}`, title: `Document ${number}` }));
@@ -37,6 +38,27 @@ test("the list goes on page by page, and begins again when its cursor is stale",
   await user.click(screen.getByRole("button", { name: "Show more" }));
   expect(await screen.findByText(/restored or rebuilt meanwhile/)).toBeVisible();
   expect(await titles()).toEqual(["Document 7"]);
+});
+
+test("more is shown also when an event makes the list fresh while it loads", async () => {
+  let asked = 0;
+  network.use(
+    http.get("*/api/documents", async ({ request }) => {
+      if (new URL(request.url).searchParams.get("cursor") === null) {
+        return page([2, 1], "e:2:-1");
+      }
+      asked += 1;
+      if (asked === 1) {
+        SilentSocket.all[0]?.says({ kind: "document.added", id: "d3" });
+        await delay("infinite");
+      }
+      return page([0], null);
+    }),
+  );
+  const { user } = shownAt("/documents");
+  await user.click(await screen.findByRole("button", { name: "Show more" }));
+  await screen.findByText("Document 0");
+  expect(await titles()).toEqual(["Document 2", "Document 1", "Document 0"]);
 });
 
 test("a text is added and shown; what the service refuses stays in the form with its reason", async () => {

@@ -1,6 +1,9 @@
 """Health: every part at the same time, with a reason and since when; a hung part is found out."""
 
+from dataclasses import replace
+
 import anyio
+import anyio.lowlevel
 import pytest
 
 from app.answering.health import Dependency, Health
@@ -97,3 +100,32 @@ async def test_many_watchers_of_a_part_that_hangs_share_one_look() -> None:
     part.go_on.set()
     assert [(await health.look()).state, (await health.look()).state] == ["ok", "ok"]
     assert part.asked == 2
+
+
+async def test_whoever_joins_a_look_sees_the_index_as_it_is_now() -> None:
+    """What was under way read it before; what was written since is told all the same."""
+    part, sequence = Hung(), 3
+
+    async def describe() -> IndexDescription:
+        return replace(_INDEX, generation=Generation("e", sequence))
+
+    health = Health(
+        [Dependency("slow", part.check, vital=False)], describe, restoring=bool, clock=Clock(), patience=20
+    )
+    seen: list[int] = []
+
+    async def watch() -> None:
+        index = (await health.look()).index
+        assert index
+        seen.append(index.generation.sequence)
+
+    async with anyio.create_task_group() as watchers:
+        watchers.start_soon(watch)
+        while not part.asked:
+            await anyio.lowlevel.checkpoint()
+        sequence = 4
+        watchers.start_soon(watch)
+        await anyio.lowlevel.checkpoint()
+        part.go_on.set()
+
+    assert seen == [3, 4]

@@ -15,6 +15,10 @@ import { documentPath } from "@/lib/api/documents";
 import { useWriteBlock } from "@/lib/service/health";
 import { counted } from "@/lib/words";
 
+const TRIES = 5;
+/** What makes the list fresh is waited for, not stopped. */
+const NEXT = { cancelRefetch: false };
+
 export function DocumentList() {
   const queries = useQueryClient();
   const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } =
@@ -22,8 +26,13 @@ export function DocumentList() {
   const [begunAgain, setBegunAgain] = useState(false);
 
   async function showMore(): Promise<void> {
-    const { error: refused } = await fetchNextPage();
-    if (isStale(refused)) {
+    const shown = data?.pages.length;
+    let reply = await fetchNextPage(NEXT);
+    // An event makes the list fresh and takes the place of what loads; then it is asked for again.
+    for (let left = TRIES; left > 0 && !reply.error && reply.data?.pages.length === shown; left -= 1) {
+      reply = await fetchNextPage(NEXT);
+    }
+    if (isStale(reply.error)) {
       setBegunAgain(true);
       await queries.resetQueries({ queryKey: documentsQuery.queryKey });
     }
