@@ -35,6 +35,7 @@ CHECKED_OUT = (
     "README.md",
     "pyproject.toml",
     "requirements.lock",
+    "requirements-s3.lock",
 )
 WHOLE = {"synapse-backend": ("opt/venv/", 1000), "synapse-frontend": ("usr/share/nginx/html/", 3)}
 """Folders that are equal as they are built, and the least number of files in each."""

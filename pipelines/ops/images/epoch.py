@@ -10,7 +10,10 @@ from pipelines.ops.errors import NothingError, OpsError, RefusedError, UsageErro
 
 INPUTS = {
     "backend": (".dockerignore", "app", "requirements.lock"),
-    "ops": (".dockerignore", "README.md", "app", "pipelines", "pyproject.toml", "requirements.lock"),
+    "ops": (
+        *(".dockerignore", "README.md", "app", "pipelines", "pyproject.toml"),
+        *("requirements.lock", "requirements-s3.lock"),
+    ),
     "frontend": ("frontend",),
 }
 """What each image is built from, relative to the project's folder."""

@@ -44,6 +44,9 @@ def synapse(one: Stack, *arguments: str, stderr: int = subprocess.PIPE) -> "subp
 )
 def test_a_restore_that_is_told_to_end(one: Stack, signals: tuple[signal.Signals, ...]) -> None:
     """It puts the old data back, also when it is told again meanwhile, or its terminal is gone."""
+    with one.client() as client:  # so much that the swap lasts until the signal comes
+        for number in range(80):
+            client.set(f"large:{number}", os.urandom(1_000_000))
     one.backup(one.work())
     with one.client() as client:
         client.set("later", 1)
