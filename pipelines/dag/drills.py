@@ -34,7 +34,7 @@ async def drill(session: Session, images: Images, label: str, placed: Placed) ->
         comparing = comparing.with_env_variable("SYNAPSE_TEST_NOTE", _NOTE)
         compared = await suite(session, label, comparing, ("tests/served/test_filled.py", "-n", "0"))
     figures = {"point": point["point"], "seconds_to_restore": took, "restore": found}
-    return Finding(f"restored {point['id'][:12]} in {took:.1f} s; {compared.words}", figures)
+    return Finding(f"restored {point['point'][:12]} in {took:.1f} s; {compared.words}", figures)
 
 
 async def restored(
