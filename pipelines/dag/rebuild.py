@@ -16,7 +16,6 @@ from pipelines.dag.images import (
     built,
     digest_of,
     epoch_of,
-    normalised,
     normalised_of,
     tarball_of,
     tools,
@@ -40,10 +39,8 @@ async def _rebuilt(session: Session, name: str, known: str | None) -> Finding:
     first = tarball_of(built(session, name, epoch))
     second = tarball_of(built(session, name, epoch, rebuild=session.run_id))
     raw = await _compared(session, first, second)
-    found = await _compared(
-        session, await normalised_of(session, first, epoch), await normalised_of(session, second, epoch)
-    )
-    layout = await normalised(session, name)
+    layout = await normalised_of(session, first, epoch)
+    found = await _compared(session, layout, await normalised_of(session, second, epoch))
     digest = await digest_of(session, layout)
     apart = len(_names(raw))
     figures = {"digest": digest, "epoch": epoch, "differing_without_normaliser": apart}
