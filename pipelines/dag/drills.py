@@ -8,7 +8,7 @@ from typing import Any
 import dagger
 
 from pipelines.dag.commands import backup, restore, verify
-from pipelines.dag.executing import ran
+from pipelines.dag.executing import fresh, ran
 from pipelines.dag.machine import machine, suite
 from pipelines.dag.running import Finding
 from pipelines.dag.session import Session
@@ -24,7 +24,7 @@ async def drill(session: Session, images: Images, label: str, placed: Placed) ->
     async with running_stack(session, images, f"{label}-before") as before:
         filled = asking(session, before).with_exec([".venv/bin/python", "-m", "tests.served.filling", _NOTE])
         await ran(filled)
-        saved = _fresh(session, placed(before.beside(before.ops))).with_exec([*backup()])
+        saved = fresh(session, placed(before.beside(before.ops))).with_exec([*backup()])
         point = json.loads(await ran(saved))
         saved = saved.with_exec([*verify(str(point["point"]))])
         await ran(saved)
@@ -48,16 +48,11 @@ async def restored(
     if repository is not None:
         ops = ops.with_directory("/app/backups", repository, owner="1000:1000")
     began = time.monotonic()
-    said = await ran(_fresh(session, placed(ops)).with_exec([*restore(point)]))
+    said = await ran(fresh(session, placed(ops)).with_exec([*restore(point)]))
     return json.loads(said), round(time.monotonic() - began, 2)
 
 
 def asking(session: Session, stack: Stack) -> dagger.Container:
     """Return the machine of the tests beside a stack, let in; what it is asked is done, never remembered."""
     beside = stack.let_in(stack.beside(machine(session)))
-    return _fresh(session, beside.with_env_variable("SYNAPSE_TEST_SITE", "http://frontend:8080"))
-
-
-def _fresh(session: Session, container: dagger.Container) -> dagger.Container:
-    """Keep the engine from answering out of its cache what has effects."""
-    return container.with_env_variable("SYNAPSE_RUN", session.run_id)
+    return fresh(session, beside.with_env_variable("SYNAPSE_TEST_SITE", "http://frontend:8080"))

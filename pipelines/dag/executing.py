@@ -3,6 +3,7 @@
 import dagger
 
 from pipelines.dag.errors import StepError
+from pipelines.dag.session import Session
 
 LAST = 6000
 """So many letters of a failed command's output are kept."""
@@ -19,3 +20,8 @@ async def ran(container: dagger.Container) -> str:
             error.exit_code,
             f"{error.stdout}\n{error.stderr}".strip()[-LAST:] or words,
         ) from error
+
+
+def fresh(session: Session, container: dagger.Container) -> dagger.Container:
+    """Keep the engine from answering out of its cache what has effects."""
+    return container.with_env_variable("SYNAPSE_RUN", session.run_id)

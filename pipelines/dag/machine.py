@@ -7,7 +7,7 @@ import dagger
 
 from pipelines.dag.composed import filled
 from pipelines.dag.errors import StepError
-from pipelines.dag.executing import LAST, ran
+from pipelines.dag.executing import LAST, fresh, ran
 from pipelines.dag.images import BASES
 from pipelines.dag.running import Finding
 from pipelines.dag.session import Session
@@ -41,9 +41,7 @@ async def suite(
     """Run pytest, never from the cache; lay its JUnit file into the reports. No test at all is a failure."""
     inside = f"/reports/{name}.xml"
     command = [".venv/bin/pytest", *arguments, f"--junitxml={inside}", "--color=no"]
-    done = container.with_env_variable("SYNAPSE_RUN", session.run_id).with_exec(
-        command, expect=dagger.ReturnType.ANY
-    )
+    done = fresh(session, container).with_exec(command, expect=dagger.ReturnType.ANY)
     code, output = await done.exit_code(), await done.stdout()
     kept = session.reports / f"junit-{name}.xml"
     try:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import dagger
 
 from pipelines.dag.commands import push
-from pipelines.dag.executing import ran
-from pipelines.dag.images import normalised, tools
+from pipelines.dag.executing import fresh, ran
+from pipelines.dag.images import OWNER, normalised, tools
 from pipelines.dag.machine import machine
 from pipelines.dag.running import Finding
 from pipelines.dag.session import Session
@@ -36,14 +36,14 @@ async def publish(session: Session, registry: Registry, tags: Sequence[str]) -> 
         if registry.service is not None:
             pusher = pusher.with_service_binding("registry", registry.service)
         if registry.login is not None:
-            pusher = pusher.with_mounted_secret(_LOGIN_FILE, registry.login, owner="1000:1000")
+            pusher = pusher.with_mounted_secret(_LOGIN_FILE, registry.login, owner=OWNER)
         command = push(
             f"{registry.prefix}/synapse-{name}",
             tags,
             plain=registry.plain,
             login=_LOGIN_FILE if registry.login is not None else None,
         )
-        pusher = pusher.with_env_variable("SYNAPSE_RUN", session.run_id).with_exec([*command])
+        pusher = fresh(session, pusher).with_exec([*command])
         references[name] = json.loads(await ran(pusher))["reference"]
     return Finding(", ".join(references.values()), references)
 

@@ -10,6 +10,7 @@ import dagger
 
 from pipelines.dag.commands import compare
 from pipelines.dag.errors import JobError, StepError
+from pipelines.dag.executing import fresh
 from pipelines.dag.images import (
     OWNER,
     RECIPES,
@@ -59,8 +60,7 @@ async def _rebuilt(session: Session, name: str, known: str | None) -> Finding:
 async def _compared(session: Session, first: Image, second: Image) -> dict[str, Any]:
     """Compare two images in a container; the comparison itself may say that they differ."""
     comparing = _laid(_laid(await tools(session), "/first", first), "/second", second)
-    comparing = comparing.with_env_variable("SYNAPSE_RUN", session.run_id)
-    done = comparing.with_exec([*compare()], expect=dagger.ReturnType.ANY)
+    done = fresh(session, comparing).with_exec([*compare()], expect=dagger.ReturnType.ANY)
     printed = await done.stdout()
     if await done.exit_code() not in (0, 1):
         raise StepError("the images cannot be compared", output=await done.stderr())

@@ -7,9 +7,9 @@ from functools import partial
 from pipelines.dag.commands import backup, restore, show, verify
 from pipelines.dag.drills import restored
 from pipelines.dag.errors import StepError
-from pipelines.dag.executing import ran
+from pipelines.dag.executing import fresh, ran
 from pipelines.dag.host import synapse_here
-from pipelines.dag.images import RECIPES, built, epoch_of
+from pipelines.dag.images import RECIPES, built, epoch_of, tools
 from pipelines.dag.repository import keep_proofs, place_of, reached
 from pipelines.dag.running import Action, Finding
 from pipelines.dag.session import Session
@@ -57,9 +57,8 @@ async def _choose(session: Session, wanted: str) -> Finding:
 async def _prove(session: Session) -> Finding:
     """Boot and query the point in an ephemeral container, and keep the proof in the repository."""
     point, place = str(session.facts[_POINT]), await place_of(session)
-    ops = built(session, "ops", await epoch_of(session, "ops"))
-    fresh = reached(session, place, ops).with_env_variable("SYNAPSE_RUN", session.run_id)
-    done = fresh.with_exec([*verify(point)], use_entrypoint=False)
+    ops = reached(session, place, await tools(session))
+    done = fresh(session, ops).with_exec([*verify(point)])
     told = json.loads(await ran(done))
     await keep_proofs(session, place, done, point)
     return Finding(f"proven {point[:12]}", {"proof": told})
