@@ -22,6 +22,7 @@ from tests.stack.engine import Engine
 
 DEVELOPMENT = ("docker-compose.yml", "docker-compose.override.yml")
 PRODUCTION = ("docker-compose.yml", "docker-compose.production.yml")
+PROBES_STARTS = "deploy/compose/engine25.yml"
 QUICK = (*PRODUCTION, "tests/stack/quick.yml")
 _LAID = (*DEVELOPMENT, PRODUCTION[1], "deploy", "app", "frontend", "tests/stack")
 _OWNER = 1000

@@ -1,5 +1,7 @@
 """The product's images, built once for all tests of the stack."""
 
+import subprocess
+
 from tests.stack.compose import PROJECT
 from tests.stack.engine import Engine
 
@@ -25,3 +27,18 @@ def build(engine: Engine, name: str, *more: str, tag: str | None = None) -> None
     arguments = ["--file", str(PROJECT / dockerfile), *options, "--tag", tag or name]
     arguments += ["--build-arg", f"SOURCE_DATE_EPOCH={EPOCH}", *more, str(PROJECT / context)]
     engine.docker("build", "--quiet", *arguments, timeout=1200)
+
+
+def hand_over(source: Engine, target: Engine, images: list[str]) -> None:
+    """Copy images from one engine to another."""
+    command = [source.client, "save", *images]
+    with subprocess.Popen(command, env=dict(source.environ), stdout=subprocess.PIPE) as saved:
+        loaded = subprocess.run(
+            [target.client, "load", "--quiet"],
+            env=dict(target.environ),
+            stdin=saved.stdout,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (saved.returncode, loaded.returncode) == (0, 0), loaded.stderr

@@ -11,7 +11,9 @@ import pytest
 
 from tests.servers import free_port
 from tests.stack.compose import PROJECT, compose_command
+from tests.stack.deployment import DEVELOPMENT, PROBES_STARTS
 from tests.stack.engine import Engine
+from tests.stack.images import EPOCH
 
 PORTS = ("REDIS_PORT", "API_PORT", "SYNAPSE_PORT")
 
@@ -46,14 +48,16 @@ def copy(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 
 def test_each_command_works(docker: Engine, copy: Path) -> None:
     """Each ends with code 0."""
-    ports = {name: str(free_port()) for name in PORTS}
+    given = {name: str(free_port()) for name in PORTS} | {"SOURCE_DATE_EPOCH": EPOCH}
+    if docker.probes_starts:
+        given["COMPOSE_FILE"] = ":".join((*DEVELOPMENT, PROBES_STARTS))
     compose = shlex.join(compose_command())
     found = commands()
     assert sum("docker compose" in line for line in found) > 10
     for line in found:
         done = subprocess.run(
             ["bash", "-c", line.replace("docker compose", compose).replace("--rm ops", "--rm -T ops")],
-            env={**os.environ, **docker.environ, **ports},
+            env={**os.environ, **docker.environ, **given},
             cwd=copy,
             capture_output=True,
             text=True,
