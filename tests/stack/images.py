@@ -1,6 +1,7 @@
 """The product's images, built once for all tests of the stack."""
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.stack.compose import PROJECT
 from tests.stack.engine import Engine
@@ -17,8 +18,9 @@ IMAGES = {
 
 def build_images(engine: Engine) -> None:
     """Build every image from its Dockerfile, as compose would."""
-    for name in IMAGES:
-        build(engine, name)
+    with ThreadPoolExecutor(2) as builders:
+        for done in [builders.submit(build, engine, name) for name in IMAGES]:
+            done.result()
 
 
 def build(engine: Engine, name: str, *more: str, tag: str | None = None) -> None:

@@ -49,12 +49,12 @@ def copy(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 def test_each_command_works(docker: Engine, copy: Path) -> None:
     """Each ends with code 0."""
     given = {name: str(free_port()) for name in PORTS} | {"SOURCE_DATE_EPOCH": EPOCH}
-    if docker.probes_starts:
-        given["COMPOSE_FILE"] = ":".join((*DEVELOPMENT, PROBES_STARTS))
     compose = shlex.join(compose_command())
     found = commands()
     assert sum("docker compose" in line for line in found) > 10
     for line in found:
+        if docker.probes_starts:
+            given["COMPOSE_FILE"] = f"{_files(copy)}:{PROBES_STARTS}"
         done = subprocess.run(
             ["bash", "-c", line.replace("docker compose", compose).replace("--rm ops", "--rm -T ops")],
             env={**os.environ, **docker.environ, **given},
@@ -66,6 +66,13 @@ def test_each_command_works(docker: Engine, copy: Path) -> None:
             timeout=600,
         )
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+
+
+def _files(copy: Path) -> str:
+    """Return what a command without `-f` means there."""
+    lines = (copy / ".env").read_text() if (copy / ".env").exists() else ""
+    named = re.search(r"^COMPOSE_FILE=(.+)$", lines, re.MULTILINE)
+    return named[1] if named else ":".join(DEVELOPMENT)
 
 
 def test_the_settings_that_the_example_names_are_known() -> None:
