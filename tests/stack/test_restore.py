@@ -126,4 +126,4 @@ def test_a_killed_restore(stack: Deployment, after: float) -> None:
     with stack.redis() as client:
         assert client.set("writable", 1)
     with stack.client() as client:
-        add(client, "writable")
+        add(client, f"writable-{after}")
