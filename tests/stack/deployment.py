@@ -23,6 +23,7 @@ from tests.stack.standins import ARGUMENTS
 
 DEVELOPMENT = ("docker-compose.yml", "docker-compose.override.yml")
 PRODUCTION = ("docker-compose.yml", "docker-compose.production.yml")
+PROBES_STARTS = "deploy/compose/engine25.yml"
 QUICK = (*PRODUCTION, "tests/stack/quick.yml")
 UNHURRIED = (*PRODUCTION, "tests/stack/unhurried.yml")
 _LAID = (*DEVELOPMENT, PRODUCTION[1], "deploy", "app", "frontend", "tests/stack")

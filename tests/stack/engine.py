@@ -10,20 +10,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.stack.programs import NoEngineError, Programs, docker_client, later_programs, own_programs
+
+__all__ = ["NAMED", "Engine", "NoEngineError", "engine", "own_engine_beside", "prove"]
+
 NAMED = "SYNAPSE_TEST_DOCKER"
+PROBES_STARTS = 25
+"""The first version of the engine that knows `start_interval`."""
 _START_S = 60.0
 _STOP_S = 60.0
-_SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
-"""Debian's own client is asked before others: it knows BuildKit without a plug-in."""
-
-
-class NoEngineError(Exception):
-    """No Docker engine can be had on this machine; the text says why."""
+_BESIDE = ("--bridge", "none", "--default-address-pool", "base=10.213.0.0/16,size=24")
+"""No `docker0`, and other addresses than the engine that it runs beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,34 +62,60 @@ class Engine:
         """Return the version of the server."""
         return self.docker("version", "--format", "{{.Server.Version}}").strip()
 
+    @property
+    def probes_starts(self) -> bool:
+        """Say whether it knows `start_interval`."""
+        return int(self.version().partition(".")[0]) >= PROBES_STARTS
+
 
 @contextmanager
 def engine() -> Iterator[Engine]:
-    """Give an engine while the block runs. Raises NoEngineError."""
-    client = shutil.which("docker", path=_SYSTEM_PATH) or shutil.which("docker")
-    if client is None:
-        raise NoEngineError("there is no docker program; Debian's package is docker.io")
+    """Give an engine while the block runs, a later one than the machine's own if it can be had.
+
+    Raises NoEngineError.
+    """
     named = os.environ.get(NAMED)
     if named:
-        yield Engine(named, client)
+        yield Engine(named, docker_client())
         return
-    daemon = shutil.which("dockerd", path=f"{_SYSTEM_PATH}:{os.environ.get('PATH', '')}")
-    if daemon is None or os.geteuid() != 0:
-        raise NoEngineError(f"no dockerd may be started here; name an engine's address in {NAMED}")
+    try:
+        programs = later_programs()
+    except NoEngineError as error:
+        sys.stderr.write(f"The machine's own engine has to do: {error}\n")
+        programs = own_programs()
+    with _started(programs) as found:
+        yield found
+
+
+@contextmanager
+def own_engine_beside() -> Iterator[Engine]:
+    """Give the machine's own engine while the block runs beside the other one. Raises NoEngineError."""
+    if NAMED in os.environ:
+        raise NoEngineError(f"{NAMED} names the only engine")
+    with _started(own_programs(), *_BESIDE) as found:
+        yield found
+
+
+@contextmanager
+def _started(programs: Programs, *options: str) -> Iterator[Engine]:
+    if os.geteuid() != 0:
+        raise NoEngineError(f"only root may start a dockerd; name an engine's address in {NAMED}")
+    client = docker_client()
     with tempfile.TemporaryDirectory(prefix="synapse-docker-", ignore_cleanup_errors=True) as folder:
         root = Path(folder)
-        with _daemon(daemon, root) as host:
+        with _daemon(programs, root, options) as host:
             yield Engine(host, client)
 
 
 @contextmanager
-def _daemon(program: str, root: Path) -> Iterator[str]:
+def _daemon(programs: Programs, root: Path, options: Sequence[str]) -> Iterator[str]:
     host = f"unix://{root}/docker.sock"
-    command: list[str | Path] = [program, "--host", host, "--data-root", root / "data"]
+    command: list[str | Path] = [programs.dockerd, "--host", host, "--data-root", root / "data"]
     command += ["--exec-root", root / "run"]
-    command += ["--pidfile", root / "pid", "--insecure-registry", "127.0.0.0/8"]
+    command += ["--pidfile", root / "pid", "--insecure-registry", "127.0.0.0/8", *options]
+    environ = {**os.environ, "PATH": programs.path}
     with (root / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environ, start_new_session=True)
     try:
         _wait_until_up(process, root)
         yield host

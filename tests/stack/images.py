@@ -1,5 +1,7 @@
 """The product's images, built once for all tests of the stack."""
 
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.stack.compose import PROJECT
@@ -18,8 +20,9 @@ IMAGES = {
 
 def build_images(engine: Engine) -> None:
     """Build every image from its Dockerfile, as compose would."""
-    for name in IMAGES:
-        build(engine, name)
+    with ThreadPoolExecutor(2) as builders:
+        for done in [builders.submit(build, engine, name) for name in IMAGES]:
+            done.result()
 
 
 def build(engine: Engine, name: str, *more: str, tag: str | None = None, project: Path = PROJECT) -> None:
@@ -30,3 +33,18 @@ def build(engine: Engine, name: str, *more: str, tag: str | None = None, project
     arguments += [f"--build-arg={key}={value}" for key, value in given.items()]
     arguments += [*more, str(project / context)]
     engine.docker("build", "--quiet", *arguments, timeout=1200)
+
+
+def hand_over(source: Engine, target: Engine, images: list[str]) -> None:
+    """Copy images from one engine to another."""
+    command = [source.client, "save", *images]
+    with subprocess.Popen(command, env=dict(source.environ), stdout=subprocess.PIPE) as saved:
+        loaded = subprocess.run(
+            [target.client, "load", "--quiet"],
+            env=dict(target.environ),
+            stdin=saved.stdout,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (saved.returncode, loaded.returncode) == (0, 0), loaded.stderr

@@ -2,6 +2,7 @@
 
 import os
 import random
+import secrets
 import shutil
 import threading
 from collections.abc import Iterator
@@ -55,14 +56,26 @@ def held(made: Deployment) -> tuple[dict[bytes, bytes], list[str], int]:
     with made.redis() as client:
         found = {key: bytes(client.dump(key) or b"") for key in sorted(client.scan_iter(count=1000))}
     with made.client() as client:
-        documents = client.get("/api/documents", params={"limit": 100}).raise_for_status().json()
+        documents = _documents(client)
         session = client.get("/api/sessions/mine").raise_for_status().json()
     cached = [key for key in found if b"cache" in key]
     return (
         {key: value for key, value in found.items() if key not in cached and b"written" not in key},
-        sorted(one["id"] for one in documents["documents"] if not one["id"].startswith("written")),
+        sorted(one for one in documents if not one.startswith("written")),
         len(session["turns"]),
     )
+
+
+def _documents(client: httpx.Client) -> list[str]:
+    """Return the names of all documents."""
+    found: list[str] = []
+    asked: dict[str, str | int] = {"limit": 100}
+    while True:
+        page = client.get("/api/documents", params=asked).raise_for_status().json()
+        found += [one["id"] for one in page["documents"]]
+        if page["next"] is None:
+            return found
+        asked["cursor"] = page["next"]
 
 
 def destroy(made: Deployment) -> None:
@@ -79,6 +92,8 @@ class Writer:
     def __init__(self, made: Deployment) -> None:
         self.keys: list[int] = []
         self.documents: list[int] = []
+        # What another writer has written must not stand for what this one has lost.
+        self._mark = secrets.token_hex(4)
         self._made = made
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._set), threading.Thread(target=self._add)]
@@ -96,10 +111,13 @@ class Writer:
     def missing(self) -> tuple[list[int], list[int]]:
         """Return which acknowledged keys and documents are not there."""
         with self._made.redis() as client:
-            keys = [number for number in self.keys if not client.exists(f"written:{number}")]
+            keys = [number for number in self.keys if not client.exists(f"written:{self._mark}:{number}")]
         with self._made.client() as client:
-            found = [client.get(f"/api/documents/written-{number}").status_code for number in self.documents]
+            found = [client.get(self._document(number)).status_code for number in self.documents]
         return keys, [number for number, code in zip(self.documents, found, strict=True) if code != 200]
+
+    def _document(self, number: int) -> str:
+        return f"/api/documents/written-{self._mark}-{number}"
 
     def _set(self) -> None:
         number = 0
@@ -107,7 +125,7 @@ class Writer:
             number += 1
             try:
                 with self._made.redis() as client:
-                    client.set(f"written:{number}", number)
+                    client.set(f"written:{self._mark}:{number}", number)
             except redis.RedisError:
                 continue
             self.keys.append(number)
@@ -118,15 +136,15 @@ class Writer:
             while not self._stop.wait(0.05):
                 number += 1
                 try:
-                    add(client, f"written-{number}")
+                    add(client, f"written-{self._mark}-{number}")
                 except httpx.HTTPError:
                     continue
                 self.documents.append(number)
 
 
-@pytest.fixture
-def stack(docker: Engine, tmp_path: Path) -> Iterator[Deployment]:
-    """Run Redis and the backend with some data."""
-    with holders(docker, tmp_path) as made:
+@pytest.fixture(scope="module")
+def stack(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Run Redis and the backend with some data, for all tests that leave them running."""
+    with holders(docker, tmp_path_factory.mktemp("stack")) as made:
         fill(made)
         yield made

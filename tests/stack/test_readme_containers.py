@@ -11,7 +11,9 @@ import pytest
 
 from tests.servers import free_port
 from tests.stack.compose import PROJECT, compose_command
+from tests.stack.deployment import PROBES_STARTS
 from tests.stack.engine import Engine
+from tests.stack.images import EPOCH
 from tests.stack.standins import ARGUMENTS
 
 PORTS = ("REDIS_PORT", "API_PORT", "SYNAPSE_PORT")
@@ -47,14 +49,17 @@ def copy(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 
 def test_each_command_works(docker: Engine, copy: Path) -> None:
     """Each ends with code 0."""
-    ports = {name: str(free_port()) for name in PORTS}
+    given = {name: str(free_port()) for name in PORTS} | {"SOURCE_DATE_EPOCH": EPOCH}
     compose = shlex.join(compose_command())
     found = commands()
     assert sum("docker compose" in line for line in found) > 10
     for line in found:
+        form = _form(copy)
+        if form and docker.probes_starts:
+            given["COMPOSE_FILE"] = f"{form}:{PROBES_STARTS}"
         done = subprocess.run(
             ["bash", "-c", line.replace("docker compose", compose).replace("--rm ops", "--rm -T ops")],
-            env={**os.environ, **docker.environ, **ARGUMENTS, **ports},
+            env={**os.environ, **docker.environ, **ARGUMENTS, **given},
             cwd=copy,
             capture_output=True,
             text=True,
@@ -63,6 +68,13 @@ def test_each_command_works(docker: Engine, copy: Path) -> None:
             timeout=600,
         )
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+
+
+def _form(copy: Path) -> str:
+    """Return the compose files that a command without `-f` means there; nothing before they are chosen."""
+    lines = (copy / ".env").read_text() if (copy / ".env").exists() else ""
+    named = re.search(r"^COMPOSE_FILE=(.+)$", lines, re.MULTILINE)
+    return named[1] if named else ""
 
 
 def test_the_settings_that_the_example_names_are_known() -> None:
