@@ -24,8 +24,8 @@ def parser(job: str, purpose: str) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog=f"dagger run python pipelines/{job}.py",
         description=purpose,
-        epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 nothing to do, 4 damaged data, 5 cannot reach,"
-        " 6 refused by a safety check, 7 no Dagger engine.",
+        epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 nothing to do or not found, 4 damaged data,"
+        " 5 cannot reach, 6 refused by a safety check, 7 no Dagger engine, 130 interrupted.",
     )
     made.add_argument("--plan", action="store_true", help="show what would run, and run nothing")
     made.add_argument("--json", action="store_true", help="print one JSON document on stdout")

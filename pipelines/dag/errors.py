@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class JobExit(IntEnum):
-    """The exit codes of a job: those of `synapse`."""
+    """The exit codes of a job: those of `synapse`, whose table this room may not import: a test compares."""
 
     DONE = 0
     FAILED = 1

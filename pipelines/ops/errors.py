@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     UNREACHABLE = 5
     REFUSED = 6
     NO_ENGINE = 7
+    INTERRUPTED = 130
 
 
 class OpsError(SynapseError):

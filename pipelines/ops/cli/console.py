@@ -26,7 +26,6 @@ from pipelines.ops.cli.signals import interruptible, write_nowhere
 from pipelines.ops.errors import ExitCode, OpsError
 from pipelines.ops.reporting import Advance, Reporter
 
-_INTERRUPTED = 130
 _BYTES = "bytes"
 
 
@@ -119,7 +118,7 @@ def guarded(*, json: bool = False) -> Iterator[Output]:
         output.failed(
             "Interrupted.", "Run the command again; `synapse doctor` tells whether anything is left."
         )
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     finally:
         output.close()
 

@@ -24,7 +24,7 @@ from pipelines.ops.errors import ExitCode
 _HELP = "Add --help to the command to see what it takes, with examples."
 EXIT_CODES = """
 Exit codes: 0 done, 1 failed, 2 usage, 3 nothing to do or not found, 4 damaged data, 5 cannot reach,
-6 refused by a safety check, 7 no Dagger engine.
+6 refused by a safety check, 7 no Dagger engine, 130 interrupted.
 """
 app = typer.Typer(
     name="synapse",
