@@ -11,7 +11,7 @@ import yaml
 from pipelines.dag.errors import JobError
 
 PRODUCTION = ("docker-compose.yml", "docker-compose.production.yml")
-_VARIABLE = re.compile(r"\$\{([A-Z_][A-Z0-9_]*)(?::([-?])((?:[^${}]|\$\{[^{}]*\})*))?\}")
+_VARIABLE = re.compile(r"\$\{([A-Z_][A-Z0-9_]*)(?::([-+?])((?:[^${}]|\$\{[^{}]*\})*))?\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Service:
 def services(folder: Path, files: Sequence[str], environ: Mapping[str, str]) -> dict[str, Service]:
     """Read the services of compose files, a later file counting more; variables come from `environ`.
 
-    Of two files the later one's values count; tables of variables are merged and volumes add up, as compose
-    does it. A variable that must be set and is not stays empty: what it names is given otherwise.
+    Of two files the later one's values count; tables of variables are merged, volumes and secrets add up, as
+    compose does it. A variable that must be set and is not stays empty: what it names is given otherwise.
     Raises JobError for a file that cannot be read.
     """
     merged: dict[str, dict[str, Any]] = {}
@@ -50,11 +50,14 @@ def services(folder: Path, files: Sequence[str], environ: Mapping[str, str]) -> 
 
 
 def filled(text: str, environ: Mapping[str, str]) -> str:
-    """Put the values of variables into a text: `${NAME}`, `${NAME:-default}`, `${NAME:?missing}`."""
+    """Put the values of variables into a text: `${NAME}`, or with `:-default`, `:+instead` or `:?missing`."""
 
     def value(match: re.Match[str]) -> str:
         name, kind, word = match.groups()
-        return environ.get(name) or (filled(word, environ) if kind == "-" else "")
+        found = environ.get(name) or ""
+        if kind == "+":
+            return filled(word, environ) if found else ""
+        return found or (filled(word, environ) if kind == "-" else "")
 
     return _VARIABLE.sub(value, text)
 
@@ -74,8 +77,9 @@ def _merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, An
     both = {**before, **after}
     if "environment" in before and "environment" in after:
         both["environment"] = {**before["environment"], **after["environment"]}
-    if "volumes" in before and "volumes" in after:
-        both["volumes"] = [*before["volumes"], *after["volumes"]]
+    for many in ("volumes", "secrets"):
+        if many in before and many in after:
+            both[many] = [*before[many], *after[many]]
     return both
 
 
@@ -90,7 +94,7 @@ def _service(name: str, told: Mapping[str, Any], environ: Mapping[str, str]) -> 
         entrypoint=tuple(told.get("entrypoint") or ()),
         environment=environment,
         files=tuple(_mounts(told.get("volumes") or (), environ)),
-        secrets=tuple(told.get("secrets") or ()),
+        secrets=tuple(dict.fromkeys(filled(name, environ) for name in told.get("secrets") or ())),
     )
 
 

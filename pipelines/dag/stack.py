@@ -27,6 +27,7 @@ _COMMANDS = {
     "backend": ("gunicorn", "--config", "python:app.config.gunicorn"),
     "frontend": ("nginx", "-e", "stderr", "-g", "daemon off;"),
 }
+"""What the Dockerfiles run: said again, because the engine tells it only when the image is built."""
 
 
 @dataclass(frozen=True, slots=True)
