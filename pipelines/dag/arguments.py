@@ -5,6 +5,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
+
+from pipelines.dag.errors import JobError
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +24,12 @@ class Options:
 
 def parser(job: str, purpose: str) -> argparse.ArgumentParser:
     """Return the parser of a job with the options that all have; a job adds its own."""
-    made = argparse.ArgumentParser(
+    made = _Parser(
         prog=f"dagger run python pipelines/{job}.py",
         description=purpose,
         epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 nothing to do or not found, 4 damaged data,"
         " 5 cannot reach, 6 refused by a safety check, 7 no Dagger engine, 130 interrupted.",
+        allow_abbrev=False,
     )
     made.add_argument("--plan", action="store_true", help="show what would run, and run nothing")
     made.add_argument("--json", action="store_true", help="print one JSON document on stdout")
@@ -40,13 +44,23 @@ def parser(job: str, purpose: str) -> argparse.ArgumentParser:
 
 
 def read(made: argparse.ArgumentParser, arguments: Sequence[str]) -> Options:
-    """Read the arguments; a wrong one ends the process with code 2, as argparse does."""
+    """Read the arguments. Raises JobError for a wrong one; `--help` ends the process."""
     found = made.parse_args(list(arguments))
-    return Options(
-        found.plan, found.json, tuple(_names(found.only)), tuple(_names(found.skip)), found.reports, found
-    )
+    only, skip = (_names(made, option, getattr(found, option)) for option in ("only", "skip"))
+    return Options(found.plan, found.json, only, skip, found.reports, found)
 
 
-def _names(given: Sequence[str]) -> list[str]:
-    """Take `--only a --only b` and `--only a,b` alike."""
-    return [name for words in given for name in re.split(r"[,\s]+", words) if name]
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise JobError(
+            f"{message[:1].upper()}{message[1:]}.",
+            f"`{self.prog.removeprefix('dagger run ')} --help` shows what it takes.",
+        )
+
+
+def _names(made: argparse.ArgumentParser, option: str, given: Sequence[str]) -> tuple[str, ...]:
+    """Take `--only a --only b` and `--only a,b` alike; without a name it would mean every step."""
+    names = tuple(name for words in given for name in re.split(r"[,\s]+", words) if name)
+    if given and not names:
+        made.error(f"argument --{option}: names no step")
+    return names

@@ -46,12 +46,12 @@ def main(job: Job, arguments: Sequence[str] | None = None) -> NoReturn:
     """Do what was typed and end the process with the job's exit code."""
     made = parser(job.name, job.purpose)
     job.arguments(made)
-    options = read(made, sys.argv[1:] if arguments is None else arguments)
+    typed = sys.argv[1:] if arguments is None else arguments
     console = Console(sys.stderr, sys.stdout, time.monotonic)
     try:
-        code = _done(job, options, console)
+        code = _done(job, read(made, typed), console)
     except JobError as error:
-        console.wrong(error, as_json=options.json)
+        console.wrong(error, as_json="--json" in typed)
         code = error.code
     except KeyboardInterrupt:
         code = JobExit.INTERRUPTED
