@@ -1,38 +1,28 @@
 """Every `synapse` command of every job is understood by the real command line; nothing is run."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 from typer import TyperException
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 from typer.main import get_command
 
-from pipelines import backup, ci, drill, release, reproduce, restore
+from pipelines import ci
 from pipelines.dag import commands
-from pipelines.dag.arguments import parser, read
-from pipelines.dag.job import Job
-from pipelines.dag.plan import Step
 from pipelines.ops.cli.main import app
+from tests.commandlines import JOBS, planned, understood
 
-JOBS = {
-    ci.CI: (),
-    release.RELEASE: ("--registry", "registry.example/team", "--tag", "1.2.3", "--plain-http"),
-    reproduce.REPRODUCE: (),
-    backup.BACKUP: (),
-    restore.RESTORE: ("latest",),
-    drill.DRILL: ("latest",),
+TYPED = {
+    "release": ("--registry", "registry.example/team", "--tag", "1.2.3", "--plain-http"),
+    "restore": ("latest",),
+    "drill": ("latest",),
 }
 HOST = (("synapse", "image", "epoch", "backend", "--json"), ("synapse", "points", "where", "--json"))
 """What the jobs ask on the host beyond their plans."""
 FILLED = {"{point}": "3f2a", "{epoch}": "1700000000", "{image}": "backend"}
 MISSING: set[str] = set()
 """Commands that are not there yet."""
-
-
-def _steps(job: Job, arguments: Sequence[str]) -> Iterator[Step]:
-    taking = parser(job.name, job.purpose)
-    job.arguments(taking)
-    yield from job.plan(read(taking, arguments)).steps
 
 
 def _filled(word: str) -> str:
@@ -42,10 +32,10 @@ def _filled(word: str) -> str:
     return word
 
 
-def planned() -> Iterator[tuple[str, ...]]:
+def shown() -> Iterator[tuple[str, ...]]:
     """Yield the commands of each job's plan as typed, with values where the plan has placeholders."""
-    for job, arguments in JOBS.items():
-        for step in _steps(job, arguments):
+    for job in JOBS:
+        for step in planned(job, TYPED.get(job, ())).steps:
             yield from (tuple(_filled(word) for word in command) for command in step.commands)
 
 
@@ -63,22 +53,28 @@ def made() -> Iterator[tuple[str, ...]]:
     yield commands.push(reference, (), plain=False, login=None)
 
 
-ALL = sorted({*planned(), *made(), *HOST})
+ALL = sorted({*shown(), *made(), *HOST})
 
 
 @pytest.mark.parametrize("command", [one for one in ALL if " ".join(one[1:3]) not in MISSING], ids=" ".join)
 def test_the_command_is_understood(command: tuple[str, ...]) -> None:
     """Its options, arguments and values are parsed as the program parses them."""
     assert command[0] == "synapse"
-    _parsed(get_command(app), command[0], command[1:])
+    understood(command)
 
 
 def test_a_command_with_a_wrong_option_is_not_understood() -> None:
     """The parser that these tests ask does refuse."""
     with pytest.raises(TyperException):
-        _parsed(get_command(app), "synapse", ("verify", "latest", "--no-such-option"))
+        understood(("synapse", "verify", "latest", "--no-such-option"))
     with pytest.raises(TyperException):
-        _parsed(get_command(app), "synapse", ("verify", "latest", "--level", "many"))
+        understood(("synapse", "verify", "latest", "--level", "many"))
+
+
+def test_every_job_is_asked() -> None:
+    """A new one must be parsed here too."""
+    files = {path.stem for path in (Path(ci.__file__).parent).glob("*.py")}
+    assert JOBS.keys() == files - {"__init__"}
 
 
 def test_every_function_that_makes_a_command_is_asked() -> None:
@@ -103,12 +99,3 @@ def _there(command: object, words: Sequence[str]) -> bool:
     if not isinstance(command, TyperGroup):
         return True
     return words[0] in command.commands and _there(command.commands[words[0]], words[1:])
-
-
-def _parsed(command: object, name: str, words: Sequence[str]) -> None:
-    """Parse without running: groups down to the command. Raises TyperException."""
-    assert isinstance(command, TyperGroup | TyperCommand)
-    with command.make_context(name, list(words)) as context:
-        if isinstance(command, TyperGroup):
-            below, found, rest = command.resolve_command(context, [*context._protected_args, *context.args])
-            _parsed(found, str(below), rest)

@@ -8,9 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pipelines import backup, ci, drill, release, reproduce, restore
-from pipelines.dag.arguments import parser, read
 from pipelines.dag.plan import Step
+from tests.commandlines import planned
 from tests.dag.recording.graph import Call, parts
 from tests.dag.recording.project import Ended, Project
 from tests.dag.recording.recorder import Recorder, recording
@@ -25,13 +24,6 @@ JOBS = {
     "backup": (),
     "restore": ("latest",),
     "drill": ("latest",),
-}
-STEPS = {
-    "ci": ci.STEPS,
-    "reproduce": reproduce.STEPS,
-    "backup": backup.STEPS,
-    "restore": restore.STEPS,
-    "drill": drill.STEPS,
 }
 _BEYOND_COMMANDS = {
     "check": ("make", "check"),
@@ -78,12 +70,8 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 def steps(job: str) -> tuple[Step, ...]:
-    """Return the steps of a job; those of a release depend on what was typed."""
-    if job != "release":
-        return STEPS[job]
-    made = parser("release", "")
-    release.arguments(made)
-    return release.plan(read(made, PUBLISHING)).steps
+    """Return the steps of a job as it is run here."""
+    return planned(job, JOBS[job]).steps
 
 
 def test_it_passes_and_leaves_its_reports(ran: Ran) -> None:

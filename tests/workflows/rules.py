@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from typer import TyperException
 
-PIPELINES = ("ci", "release", "backup", "drill", "reproduce")
-FLAGS = {"--plan", "--json"}
-VALUED = {"--only", "--skip", "--reports", "--registry", "--tag"}
+from pipelines.dag.errors import JobError
+from tests.commandlines import JOBS, planned, understood
+
+PIPELINES = JOBS.keys() - {"restore"}
+"""A restore is what a person asks for."""
 GIVEN = {'"$SYNAPSE_REGISTRY"', '"$GITHUB_REF_NAME"'}
 """The environment's words that a command may be given: quoted, so that whatever is in them stays one word."""
 PREPARE = "./.github/actions/pipeline"
@@ -157,17 +160,16 @@ def _argument_problems(line: str, job: Job) -> Iterator[str]:
     plain = " ".join(word for word in line.split() if word not in GIVEN)
     if re.search(r"[|;&<>$`(){}*\\]", plain):
         yield f"it leaves work to the shell: {line!r}"
-    if not _is_pipeline(line):
-        return
-    script, *options = shlex.split(line)[len(_PIPELINE) :]
-    if script != f"pipelines/{job.name}.py":
-        yield f"it runs {script}"
-    while options:
-        option = options.pop(0)
-        if option in VALUED and options:
-            options.pop(0)
-        elif option not in FLAGS:
-            yield f"its pipeline knows no {option!r}"
+    words = shlex.split(line)
+    try:
+        if not _is_pipeline(line):
+            understood(["synapse", *words[1:]])
+        elif words[len(_PIPELINE)] == f"pipelines/{job.name}.py":
+            planned(job.name, words[len(_PIPELINE) + 1 :])
+        else:
+            yield f"it runs {words[len(_PIPELINE)]}"
+    except (JobError, TyperException) as error:
+        yield f"its command is not understood: {error}"
 
 
 def _around(job: Job) -> Iterator[str]:
