@@ -1,25 +1,18 @@
 """The images, built from the same Dockerfiles as compose builds them, and made a function of the commit."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import dagger
 
 from pipelines.dag.commands import digest, normalise
-from pipelines.dag.composed import filled
 from pipelines.dag.executing import ran
 from pipelines.dag.host import synapse_here
 from pipelines.dag.running import Finding
 from pipelines.dag.session import Session
 from pipelines.dag.source import sources
 from pipelines.dag.stack import Images
-
-BASES = {
-    "PYTHON_IMAGE": "python:3.11-slim-bookworm",
-    "REDIS_IMAGE": "redis:7.4-bookworm",
-    "NODE_IMAGE": "node:20-alpine",
-    "NGINX_IMAGE": "nginx:1.28-alpine",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +45,7 @@ def built(
     A new value of `rebuild` runs every step again, from sources with other times.
     """
     recipe = RECIPES[name]
-    arguments = [dagger.BuildArg(base, _base(session, base)) for base in recipe.bases]
+    arguments = bases(session, recipe.bases)
     arguments.append(dagger.BuildArg("SOURCE_DATE_EPOCH", str(epoch)))
     context = sources(session, list(recipe.context)).directory(recipe.folder)
     if rebuild:
@@ -65,6 +58,11 @@ def built(
         platform=dagger.Platform(platform) if platform else None,
         no_init=True,
     )
+
+
+def bases(session: Session, names: Sequence[str]) -> list[dagger.BuildArg]:
+    """Return the base images that the environment names; else the pinned one of the Dockerfile counts."""
+    return [dagger.BuildArg(name, session.environ[name]) for name in names if session.environ.get(name)]
 
 
 async def epoch_of(session: Session, name: str) -> int:
@@ -130,7 +128,3 @@ async def _imported(session: Session, name: str) -> dagger.Container:
         .with_exec(["tar", "--directory=/image", "--create", "--file=/scratch/image.tar", "."])
     )
     return session.client.container().import_(packed.file("/scratch/image.tar"))
-
-
-def _base(session: Session, name: str) -> str:
-    return filled(f"${{{name}:-{BASES[name]}}}", session.environ)

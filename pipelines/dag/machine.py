@@ -5,10 +5,9 @@ from xml.etree import ElementTree as ET
 
 import dagger
 
-from pipelines.dag.composed import filled
 from pipelines.dag.errors import StepError
 from pipelines.dag.executing import LAST, fresh, ran
-from pipelines.dag.images import BASES
+from pipelines.dag.images import bases
 from pipelines.dag.running import Finding
 from pipelines.dag.session import Session
 from pipelines.dag.source import sources
@@ -17,14 +16,11 @@ _NEEDED = [
     *("tests/Dockerfile", "requirements*.lock", "pyproject.toml", "Makefile"),
     *("frontend/page.mk", "frontend/package.json", "frontend/package-lock.json", "frontend/.npmrc"),
 ]
-_GO = "${GO_IMAGE:-golang:1.26-bookworm}"
 
 
 def machine(session: Session) -> dagger.Container:
     """Return a container with the tools and locked packages of the tests, and the sources."""
-    environ = session.environ
-    python = filled(f"${{PYTHON_IMAGE:-{BASES['PYTHON_IMAGE']}}}", environ)
-    arguments = [dagger.BuildArg("PYTHON_IMAGE", python), dagger.BuildArg("GO_IMAGE", filled(_GO, environ))]
+    arguments = bases(session, ("PYTHON_IMAGE", "GO_IMAGE"))
     made = sources(session, _NEEDED).docker_build(dockerfile="tests/Dockerfile", build_args=arguments)
     return made.with_directory("/work", sources(session)).with_exec(["make", ".venv/.dev"])
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.dag.plan import Step
 from tests.commandlines import planned
-from tests.dag.recording.graph import Call, parts
+from tests.dag.recording.graph import Call, Value, parts
 from tests.dag.recording.project import Ended, Project
 from tests.dag.recording.recorder import Recorder, recording
 from tests.dag.recording.scripts import going_well
@@ -122,6 +122,17 @@ def test_what_has_effects_is_never_answered_from_the_cache(ran: Ran) -> None:
         assert one.environment.get("SYNAPSE_RUN") == run, one.argv
 
 
+def test_the_dockerfiles_tell_what_images_begin_with(project: Project) -> None:
+    """They hold the pins; only an image that the environment names is said to the engine."""
+    with recording(going_well()) as recorder:
+        named = {"NODE_IMAGE": "registry.example/node:20", "PYTHON_IMAGE": "", "NGINX_IMAGE": ""}
+        assert project.run(recorder, "reproduce", REDIS_IMAGE="", **named).code == 0
+    builds = [call for call in recorder.calls().values() if call.field == "dockerBuild"]
+    told = {tuple(part.values()) for call in builds for part in _tables(call.arguments["buildArgs"])}
+    assert ("NODE_IMAGE", "registry.example/node:20") in told
+    assert {name for name, _ in told} == {"NODE_IMAGE", "SOURCE_DATE_EPOCH", "REBUILD"}
+
+
 def test_no_secret_is_sent_plain(ran: Ran) -> None:
     """What is secret stands only where a secret of the engine is made; no report or line holds it either."""
     made = {
@@ -198,6 +209,10 @@ def _texts(recorder: Recorder) -> Iterator[str]:
         for name, value in call.arguments.items():
             if (call.field, name) != ("setSecret", "plaintext"):
                 yield from parts(value, str)
+
+
+def _tables(value: Value) -> list[dict[str, Value]]:
+    return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
 
 
 def _facts(ran: Ran) -> dict[str, str]:
