@@ -10,7 +10,7 @@ try:
     from pipelines.dag.running import Action
     from pipelines.dag.session import Session
 except ModuleNotFoundError as missing:
-    sys.exit(f"This Python lacks {missing.name}. Type: make .venv/.dev && . .venv/bin/activate")
+    sys.exit(f"This Python lacks {missing.name}. Type: make pipelines && . .venv/bin/activate")
 
 STEPS = (
     Step(

@@ -8,21 +8,17 @@ import sys
 from collections.abc import Mapping
 
 try:
-    from pipelines.dag.commands import restore, show, verify
+    from pipelines.dag.choosing import CHOOSE, take_point
+    from pipelines.dag.commands import restore, verify
     from pipelines.dag.job import Job, main
     from pipelines.dag.plan import Step, planned
     from pipelines.dag.running import Action
     from pipelines.dag.session import Session
 except ModuleNotFoundError as missing:
-    sys.exit(f"This Python lacks {missing.name}. Type: make .venv/.dev && . .venv/bin/activate")
+    sys.exit(f"This Python lacks {missing.name}. Type: make pipelines && . .venv/bin/activate")
 
 STEPS = (
-    Step(
-        "choose",
-        "find the restore point that is meant",
-        inputs=("the repository",),
-        commands=(show("{point}"),),
-    ),
+    CHOOSE,
     Step(
         "prove",
         "boot and query it in an ephemeral container",
@@ -45,9 +41,7 @@ STEPS = (
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the point, and how long its restore may take."""
-    parser.add_argument(
-        "point", nargs="?", default="latest", help="`latest`, an id or its beginning, or a time"
-    )
+    take_point(parser)
     parser.add_argument(
         "--within", type=float, metavar="SECONDS", help="fail when the restore takes longer than this"
     )

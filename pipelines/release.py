@@ -20,7 +20,7 @@ try:
     from pipelines.dag.session import Session
     from pipelines.dag.tree import uncommitted
 except ModuleNotFoundError as missing:
-    sys.exit(f"This Python lacks {missing.name}. Type: make .venv/.dev && . .venv/bin/activate")
+    sys.exit(f"This Python lacks {missing.name}. Type: make pipelines && . .venv/bin/activate")
 
 
 def plan(options: Options) -> Plan:

@@ -1,25 +1,20 @@
 """Rehearse a restore, then restore the running stack: `dagger run python pipelines/restore.py latest`."""
 
-import argparse
 import sys
 from collections.abc import Mapping
 
 try:
-    from pipelines.dag.commands import restore, show
+    from pipelines.dag.choosing import CHOOSE, take_point
+    from pipelines.dag.commands import restore
     from pipelines.dag.job import Job, main
     from pipelines.dag.plan import Step, planned
     from pipelines.dag.running import Action
     from pipelines.dag.session import Session
 except ModuleNotFoundError as missing:
-    sys.exit(f"This Python lacks {missing.name}. Type: make .venv/.dev && . .venv/bin/activate")
+    sys.exit(f"This Python lacks {missing.name}. Type: make pipelines && . .venv/bin/activate")
 
 STEPS = (
-    Step(
-        "choose",
-        "find the restore point that is meant",
-        inputs=("the repository",),
-        commands=(show("{point}"),),
-    ),
+    CHOOSE,
     Step(
         "rehearse",
         "restore it into an empty stack of ephemeral containers",
@@ -40,13 +35,6 @@ STEPS = (
 )
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the point."""
-    parser.add_argument(
-        "point", nargs="?", default="latest", help="`latest`, an id or its beginning, or a time"
-    )
-
-
 def actions(session: Session) -> Mapping[str, Action]:
     """Return what each step does."""
     from pipelines.dag.recovery import restore_actions  # noqa: PLC0415  # the plan is shown without the SDK
@@ -59,7 +47,7 @@ RESTORE = Job(
     "Rehearse the restore of a point in ephemeral containers, then restore it into the running stack.",
     lambda _options: planned("restore", STEPS),
     actions,
-    arguments,
+    take_point,
 )
 
 if __name__ == "__main__":

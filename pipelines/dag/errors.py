@@ -2,6 +2,9 @@
 
 from enum import IntEnum
 
+INSTALL = "make pipelines && . .venv/bin/activate"
+"""Gives a Python what jobs need; each job file says it too, as it cannot import this where it is wanted."""
+
 
 class JobExit(IntEnum):
     """The exit codes of a job: those of `synapse`, whose table this room may not import: a test compares."""

@@ -16,7 +16,7 @@ import anyio
 
 from pipelines.dag.arguments import Options, parser, read
 from pipelines.dag.console import Console
-from pipelines.dag.errors import JobError, JobExit
+from pipelines.dag.errors import INSTALL, JobError, JobExit
 from pipelines.dag.interrupts import interrupts
 from pipelines.dag.plan import Plan, described, in_words, selected
 from pipelines.dag.report import JobReport, as_data, write
@@ -24,7 +24,6 @@ from pipelines.dag.running import Action, run_plan
 from pipelines.dag.session import Session
 
 _PACKAGES = ("dagger", "boto3")
-_INSTALL = "make .venv/.dev && . .venv/bin/activate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +89,4 @@ async def _carried_out(job: Job, options: Options, plan: Plan, console: Console)
 def _check_packages() -> None:
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
-        raise JobError(f"This Python lacks {' and '.join(missing)}.", f"Install the packages: {_INSTALL}")
+        raise JobError(f"This Python lacks {' and '.join(missing)}.", f"Type: {INSTALL}")
