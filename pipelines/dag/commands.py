@@ -15,6 +15,11 @@ def verify(point: str = "{point}") -> tuple[str, ...]:
     return ("synapse", "verify", point, "--level", "3", "--json")
 
 
+def keep_proofs(point: str, copy: str) -> tuple[str, ...]:
+    """Keep the proofs of a point that were made in a copy of the repository, of which `copy` is a part."""
+    return ("synapse", "points", "keep-proofs", point, copy, "--json")
+
+
 def show(point: str = LATEST) -> tuple[str, ...]:
     """Say which point that is."""
     return ("synapse", "points", "show", point, "--json")

@@ -1,6 +1,5 @@
 """Where the restore points of this machine lie, as an ephemeral container reaches them."""
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from urllib.parse import urlsplit
 
 import dagger
 
-from pipelines.dag.errors import StepError
+from pipelines.dag import commands
 from pipelines.dag.host import synapse_here
 from pipelines.dag.session import Session
 
@@ -50,32 +49,16 @@ def reached(session: Session, place: Place, container: dagger.Container) -> dagg
 
 
 async def keep_proofs(session: Session, place: Place, container: dagger.Container, point: str) -> None:
-    """Lay the proofs that a container has made of a point into the folder; S3 has them already.
+    """Have the proofs that a container has made of a point kept in the folder; S3 has them already.
 
-    Each appears whole: it is written beside, synced and renamed. Raises StepError.
+    Raises StepError.
     """
     if place.folder is None:
         return
-    beside = session.reports / "proofs" / point
-    shutil.rmtree(beside, ignore_errors=True)
-    await container.directory(f"{_INSIDE}/proofs/{point}").export(str(beside))
-    target = place.folder / "proofs" / point
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        for proof in sorted(beside.glob("*.json")):
-            if not (target / proof.name).exists():
-                _appear(proof.read_bytes(), target / proof.name)
-    except OSError as error:
-        raise StepError(f"The proof cannot be kept in {target}: {error.strerror}.") from error
-
-
-def _appear(content: bytes, path: Path) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.rename(path)
+    copy = session.reports / "proofs" / point
+    shutil.rmtree(copy, ignore_errors=True)
+    await container.directory(f"{_INSIDE}/proofs/{point}").export(str(copy))
+    await synapse_here(session, *commands.keep_proofs(point, str(session.reports.absolute()))[1:])
 
 
 def _at_endpoint(session: Session, endpoint: str, container: dagger.Container) -> dagger.Container:

@@ -44,6 +44,7 @@ def made() -> Iterator[tuple[str, ...]]:
     yield commands.backup()
     yield commands.verify("latest")
     yield commands.show()
+    yield commands.keep_proofs("3f2a", "/reports")
     yield commands.restore("3f2a")
     yield commands.normalise("1700000000")
     yield commands.digest()
@@ -84,7 +85,10 @@ def test_every_function_that_makes_a_command_is_asked() -> None:
         for name, found in vars(commands).items()
         if getattr(found, "__module__", "") == commands.__name__
     }
-    assert functions == {"backup", "verify", "show", "restore", "normalise", "digest", "push", "compare"}
+    assert functions == {
+        *("backup", "verify", "keep_proofs", "show", "restore"),
+        *("normalise", "digest", "push", "compare"),
+    }
 
 
 def test_what_is_missing_is_known() -> None:

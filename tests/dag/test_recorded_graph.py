@@ -11,7 +11,7 @@ import pytest
 from pipelines.dag.plan import Step
 from tests.commandlines import planned
 from tests.dag.recording.graph import Call, Value, parts
-from tests.dag.recording.project import Ended, Project
+from tests.dag.recording.project import POINT, Ended, Project
 from tests.dag.recording.recorder import Recorder, recording
 from tests.dag.recording.scripts import going_well
 
@@ -164,6 +164,18 @@ def test_the_keys_of_s3_reach_the_command_as_secrets(ran: Ran) -> None:
     assert verify.environment["SYNAPSE_REPOSITORY"] == "s3://saved/points"
     assert verify.environment["AWS_ENDPOINT_URL_S3"] == "http://s3:7070"
     assert [call.field for call in verify.bindings["s3"].chain()] == ["service", "host"]
+
+
+@pytest.mark.parametrize("job", ["backup", "drill"])
+def test_a_proof_made_in_a_container_is_kept_by_the_command(project: Project, job: str) -> None:
+    """Where the repository is a folder of this machine: what `synapse` is given is what was exported."""
+    with recording(going_well()) as recorder:
+        assert project.run(recorder, job).code == 0
+    (exported,) = [request.call for request in recorder.forced() if "proofs" in str(request.call.arguments)]
+    assert exported.arguments["path"] == str(project.reports / "proofs" / POINT)
+    assert exported.parent is not None
+    assert exported.parent.arguments["path"] == f"/app/backups/proofs/{POINT}"
+    assert ("points", "keep-proofs", POINT, str(project.reports), "--json") in project.asked()
 
 
 def test_two_runs_have_different_ids(project: Project) -> None:

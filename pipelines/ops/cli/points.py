@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -13,7 +14,7 @@ from pipelines.ops.cli.wiring import settings_here
 from pipelines.ops.cli.words import age, counted_keys, seconds, size
 from pipelines.ops.errors import NothingError
 from pipelines.ops.model import Proof, RestorePoint
-from pipelines.ops.repository import PointRef, Repository, Standing, store_at
+from pipelines.ops.repository import FolderStore, PointRef, Repository, Standing, store_at
 
 points = typer.Typer(help="List restore points, show one, or check their age.", no_args_is_help=True)
 _COLOUR = {Standing.PROVEN: "green", Standing.UNPROVEN: "yellow", Standing.DAMAGED: "red"}
@@ -62,6 +63,21 @@ def where(*, as_json: Json = False) -> None:
             output.result({"folder": str(place.absolute())}, str(place.absolute()))
         else:
             output.result({"url": str(place), "endpoint": place.endpoint}, str(place))
+
+
+@points.command("keep-proofs", epilog="Example:  synapse points keep-proofs 3f2a /tmp/copy --json")
+def keep_proofs(
+    point: Point,
+    copy: Annotated[Path, typer.Argument(help="A folder with proofs/<point>/ of a copy of the repository.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Keep the proofs of a point that were made in a copy of the repository, such as a container's."""
+    with guarded(json=as_json) as output:
+        repository = _repository()
+        ref = repository.resolve(point)
+        found = repository.keep_proofs(FolderStore(copy), ref.id)
+        output.result({"point": ref.id, "proofs": found}, f"The {found} proofs of {ref.short} are kept.")
 
 
 @points.command(

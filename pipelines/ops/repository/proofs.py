@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipelines.ops.errors import DamagedError, OpsError, UsageError
+from pipelines.ops.errors import DamagedError, NothingError, OpsError, UsageError
 from pipelines.ops.model import Proof
 from pipelines.ops.repository.documents import digest, from_bytes, to_bytes
 from pipelines.ops.repository.named import name_of, parse_name
@@ -42,6 +42,23 @@ def add_proof(store: ObjectStore, proof: Proof) -> None:
         if store.get(key, limit=MAX_PROOF) != data:
             raise
     store.settle([key])
+
+
+def keep_proofs(store: ObjectStore, copy: ObjectStore, point: str) -> int:
+    """Keep the proofs of a point that were made in a copy of the store; return how many the copy has.
+
+    Those that are there already stay as they are. DamagedError names one that cannot be read in the copy and
+    has not come from here; NothingError when there is none.
+    """
+    strange = sorted({*proof_problems(copy, point)} - {*proof_problems(store, point)})
+    if strange:
+        raise DamagedError(f"In {copy.place}: {strange[0]}", "Prove the point again; none of them was kept.")
+    made = list_proofs(copy, point)
+    if not made:
+        raise NothingError(f"{copy.place} has no proof of {point[:12]}.", "Prove the point there first.")
+    for proof in made:
+        add_proof(store, proof)
+    return len(made)
 
 
 def list_proofs(store: ObjectStore, point: str) -> list[Proof]:

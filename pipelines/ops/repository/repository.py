@@ -120,6 +120,10 @@ class Repository:
         """Keep the result of checking a point."""
         proofs.add_proof(self.store, proof)
 
+    def keep_proofs(self, copy: ObjectStore, point_id: str) -> int:
+        """Keep the proofs of a point that were made in a copy; return how many it has. See `proofs`."""
+        return proofs.keep_proofs(self.store, copy, point_id)
+
     def proofs(self, point_id: str) -> list[Proof]:
         """Return the readable proofs of a point, newest last."""
         return proofs.list_proofs(self.store, point_id)

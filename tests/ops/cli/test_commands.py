@@ -1,15 +1,20 @@
 """The command line is a contract: exit codes, JSON on stdout, words on stderr, no secret anywhere."""
 
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
 from pipelines.ops.cli.main import app
+from pipelines.ops.model import FaissSource, Proof, RestorePoint
+from pipelines.ops.repository import FolderStore, Repository
 
 BIN = Path(sys.executable).parent
 SECRET = "a-secret-that-must-not-show"
@@ -126,3 +131,23 @@ def test_where_says_the_place_and_no_key(tmp_path: Path) -> None:
     )
     assert json.loads(told.stdout) == {"url": "s3://bucket/prefix", "endpoint": "https://s3.example"}
     assert "hidden" not in told.stdout + told.stderr
+
+
+def test_proofs_made_in_a_copy_are_kept(tmp_path: Path) -> None:
+    """A point that was proven in a container is shown as proven; one that was not is an error."""
+    here = Repository.create(FolderStore(tmp_path / "repository"))
+    now = datetime(2026, 7, 8, 12, 0, tzinfo=UTC)
+    stored = here.store_files([("a.index", io.BytesIO(b"some bytes"))])
+    source = FaissSource(way="folder", files=stored.files)
+    point = here.publish(RestorePoint(host="here", software={}, started=now, finished=now, faiss=source))
+    shutil.copytree(tmp_path / "repository", tmp_path / "copy")
+    keep = ("points", "keep-proofs", "latest", str(tmp_path / "copy"), "--json")
+    nothing = _run(tmp_path, *keep)
+    assert (nothing.returncode, "no proof of" in nothing.stderr) == (3, True)
+    made = Proof(point=point.id, level=3, good=True, started=now, seconds=1.0, software={})
+    Repository.open(FolderStore(tmp_path / "copy")).add_proof(made)
+    kept = _run(tmp_path, *keep)
+    assert kept.returncode == 0, kept.stderr
+    assert json.loads(kept.stdout) == {"point": point.id, "proofs": 1}
+    shown = _run(tmp_path, "points", "show", "latest", "--json")
+    assert json.loads(shown.stdout)["standing"] == "proven"

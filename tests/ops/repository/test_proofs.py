@@ -5,9 +5,9 @@ from typing import Literal
 
 import pytest
 
-from pipelines.ops.errors import UsageError
+from pipelines.ops.errors import DamagedError, NothingError, UsageError
 from pipelines.ops.model import Proof
-from pipelines.ops.repository import Repository, Standing
+from pipelines.ops.repository import InMemoryStore, Repository, Standing
 
 POINT = "ab" * 32
 Level = Literal[1, 2, 3]
@@ -68,6 +68,34 @@ def test_a_changed_proof_proves_nothing(repository: Repository) -> None:
     repository.add_proof(proof(2, 3, good=True))
     repository.store.delete(f"proofs/{POINT}/zzz.json")
     assert repository.standing(POINT) == Standing.PROVEN
+
+
+def test_the_proofs_of_a_copy_are_kept(repository: Repository) -> None:
+    """Those that are new, once; what was there stays."""
+    copy = Repository.create(InMemoryStore())
+    for one in (proof(1, 1, good=True), proof(2, 3, good=True), proof(3, 3, good=True, point="cd" * 32)):
+        copy.add_proof(one)
+    repository.add_proof(proof(1, 1, good=True))
+    for _ in range(2):
+        assert repository.keep_proofs(copy.store, POINT) == 2
+    assert repository.proofs(POINT) == [proof(1, 1, good=True), proof(2, 3, good=True)]
+    assert repository.proofs("cd" * 32) == []
+
+
+def test_a_proof_that_was_changed_on_its_way_is_not_kept(repository: Repository) -> None:
+    """Nor is any of the others; one that could not be read here before hinders nothing; none is an error."""
+    copy = Repository.create(InMemoryStore())
+    with pytest.raises(NothingError, match="no proof of abababababab"):
+        repository.keep_proofs(copy.store, POINT)
+    copy.add_proof(proof(2, 3, good=True))
+    key = f"proofs/{POINT}/20260708T120000Z-{'0' * 64}.json"
+    copy.store.put(key, b"{}")
+    with pytest.raises(DamagedError, match="other bytes than its name says"):
+        repository.keep_proofs(copy.store, POINT)
+    assert repository.proofs(POINT) == []
+    repository.store.put(key, b"{}")
+    assert repository.keep_proofs(copy.store, POINT) == 1
+    assert repository.proofs(POINT) == [proof(2, 3, good=True)]
 
 
 @pytest.mark.parametrize("name", ["", "latest", "../..", "AB" * 32, "ab"])
