@@ -5,8 +5,7 @@ import secrets
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,8 @@ from redis.retry import Retry
 from app.stores.memory.address import RedisAddress
 from pipelines.ops.redis.programs import ServerProgram, installed_programs
 from tests.ending import configure
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 DEADLINE_S = 60.0
 PROGRAMS = {program.version.family: program for program in reversed(installed_programs())}
@@ -90,13 +91,6 @@ def started_again(server: LiveServer, *lines: str) -> Iterator[LiveServer]:
         again.kill()
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 @contextmanager
 def answering(answer: bytes) -> Iterator[int]:
     """Listen on a port and give each caller the same answer to whatever it says."""
@@ -115,14 +109,6 @@ def answering(answer: bytes) -> Iterator[int]:
         yield int(listener.getsockname()[1])
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
-
-
-def wait_until(holds: Callable[[], object], what: str) -> None:
-    """Ask again and again until it holds, at most a minute."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {DEADLINE_S:.0f} s: {what}"
-        time.sleep(0.002)
 
 
 def checked(program: ServerProgram, path: Path, *options: str) -> str:

@@ -5,8 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,10 +15,11 @@ from typing import Any
 import httpx
 
 from tests.ending import configure
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 PASSWORD = "test-password"
 TOKEN = "correct-horse-battery-staple"
-_DEADLINE = 60.0
 
 
 @dataclass(frozen=True)
@@ -99,22 +99,6 @@ def _serving(folder: Path, command: list[str], port: int, environ: Mapping[str, 
         with _ending(process):
             wait_until(lambda: _healthy(process, port), "the service is healthy")
             yield Server(process, port)
-
-
-def wait_until(true: Callable[[], bool], what: str) -> None:
-    """Ask again and again until it is so, at most a minute."""
-    end = time.monotonic() + _DEADLINE
-    while not true():
-        if time.monotonic() > end:
-            raise TimeoutError(f"{what}: not within {_DEADLINE:g} s")
-        time.sleep(0.02)
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def log_of(folder: Path) -> list[dict[str, Any]]:

@@ -6,15 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.browser.chromium import chromium_running, profile
 from tests.browser.site import PAGE, Site, site_running
-from tests.browser.tabs import watched
-
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-)
+from tests.browser.tabs import opened
 
 
 @pytest.fixture(scope="session")
@@ -45,27 +41,22 @@ def site(built: Path, chromium: str, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     """Run Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+    with chromium_running(chromium) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def context(browser: Browser, site: Site) -> Iterator[BrowserContext]:
     """Open a browser profile of its own, as wide as a laptop."""
-    with browser.new_context(base_url=site.url, viewport={"width": 1280, "height": 800}) as context:
-        context.set_default_timeout(15_000)
+    with profile(browser, site.url, patience_s=15) as context:
         yield context
 
 
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
     """Open a tab; the test fails when a script throws or the policy blocks anything."""
-    page = context.new_page()
-    wrong = watched(page)
-    yield page
-    assert wrong == []
+    with opened(context) as page:
+        yield page
 
 
 def _missing(what: str) -> None:

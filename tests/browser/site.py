@@ -8,16 +8,18 @@ from pathlib import Path
 
 import httpx
 
-from app.stores.index.layout import restore_marker
-from tests.app.processes import Server, free_port, redis_server, synapse, wait_until
+from tests.app.processes import Server, redis_server, synapse
+from tests.browser.beside import Beside, mark_restore
 from tests.ending import ended
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "frontend"
 MAX_DOCUMENT_BYTES = 50_000
 
 
-class Site:
+class Site(Beside):
     """A page at `url` with its own backend, which `lose_backend` kills and `bring_back` starts again."""
 
     def __init__(self, folder: Path, redis_port: int, environ: dict[str, str]) -> None:
@@ -31,7 +33,7 @@ class Site:
 
     @property
     def backend_url(self) -> str:
-        """Where the backend is, for what a test does beside the page."""
+        """Where the backend is, without the page's server between."""
         return f"http://127.0.0.1:{self.port}"
 
     def bring_back(self) -> None:
@@ -51,24 +53,7 @@ class Site:
 
     def restoring(self, *, now: bool) -> None:
         """Lay the marker of a restore, or take it away."""
-        marker = restore_marker(self._folder / "data")
-        if now:
-            marker.write_text("{}")
-        else:
-            marker.unlink()
-
-    def add(self, title: str, text: str) -> str:
-        """Add a document; return its id."""
-        added = httpx.post(
-            f"{self.backend_url}/api/documents", json={"title": title, "text": text}, trust_env=False
-        )
-        assert added.status_code == 201, added.text
-        return str(added.json()["id"])
-
-    def ask(self, session_id: str, question: str) -> None:
-        """Ask a question beside the page."""
-        body = {"question": question, "session_id": session_id}
-        httpx.post(f"{self.backend_url}/api/query", json=body, trust_env=False).raise_for_status()
+        mark_restore(self._folder / "data", now=now)
 
 
 def node_environ() -> dict[str, str]:

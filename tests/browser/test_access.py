@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.browser.site import PAGE, Site
-from tests.browser.tabs import NOT_MODELLED, ask, watched
+from tests.browser.tabs import NOT_MODELLED, ask, opened
 
 _FINDINGS = """
 async () => (await axe.run({ resultTypes: ["violations"] })).violations
@@ -43,11 +43,11 @@ def scheme(request: pytest.FixtureRequest) -> Literal["light", "dark"]:
 def phone(browser: Browser, site: Site) -> Iterator[Page]:
     """Open a tab on the smallest phone."""
     size: ViewportSize = {"width": 360, "height": 640}
-    with browser.new_context(base_url=site.url, viewport=size, has_touch=True) as context:
-        page = context.new_page()
-        wrong = watched(page)
+    with (
+        browser.new_context(base_url=site.url, viewport=size, has_touch=True) as context,
+        opened(context) as page,
+    ):
         yield page
-        assert wrong == []
 
 
 def _settled(page: Page) -> None:

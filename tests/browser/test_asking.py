@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.app.doubles import ModelServer, model_serving
 from tests.browser.site import Site, site_running
-from tests.browser.tabs import NOT_MODELLED, ask, watched
+from tests.browser.tabs import NOT_MODELLED, ask, opened
 
 PARROTS = "𝄞 A prelude of no importance.\n\nThe Norwegian Blue is a parrot with beautiful plumage."
 
@@ -90,11 +90,8 @@ def written(
 @pytest.fixture
 def tab(browser: Browser, written: Site) -> Iterator[Page]:
     """Open a tab of that site."""
-    with browser.new_context(base_url=written.url) as context:
-        page = context.new_page()
-        wrong = watched(page)
+    with browser.new_context(base_url=written.url) as context, opened(context) as page:
         yield page
-        assert wrong == []
 
 
 def test_a_written_answer_cites_and_names_its_model(tab: Page) -> None:

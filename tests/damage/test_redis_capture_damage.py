@@ -22,7 +22,8 @@ from pipelines.ops.redis.programs import ServerProgram
 from tests.dataset import Writer
 from tests.disks import small_disk
 from tests.laying import lay, rdb_of, source
-from tests.servers import LiveServer, live_server, started_again, wait_until
+from tests.servers import LiveServer, live_server, started_again
+from tests.waiting import wait_until
 
 _KEYS = 20_000
 _SLOW = ("rdb-key-save-delay", 200)

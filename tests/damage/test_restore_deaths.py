@@ -22,9 +22,9 @@ from pipelines.ops.model import RedisDigest
 from pipelines.ops.redis.digest import differences
 from pipelines.ops.restore.flow import restore
 from pipelines.ops.restore.recover import recover
-from tests.app.processes import free_port
 from tests.ops.capture.examples import docs_folder, documents, open_docs
 from tests.ops.restore.stack import Stack, stack
+from tests.ports import free_port
 
 SEED = 20261124
 DEATHS = 8

@@ -13,12 +13,12 @@ import sys
 from pathlib import Path
 
 from tests.app.doubles import serving
-from tests.app.processes import wait_until
 from tests.ending import ended
 from tests.nginx.answers import ask
 from tests.nginx.echo import Echo
 from tests.nginx.front import CONFIGURATION
 from tests.nginx.names import name_server
+from tests.waiting import wait_until
 
 USER = 101
 PAGE = "/usr/share/nginx/html"

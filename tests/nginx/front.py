@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.app.processes import free_port, wait_until
 from tests.ending import ended
 from tests.nginx.answers import Answer, ask
 from tests.nginx.names import Names, name_server
 from tests.nginx.programs import PROGRAMS
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 CONFIGURATION = Path(__file__).parents[2] / "frontend" / "nginx"
 ROOT = os.geteuid() == 0

@@ -7,9 +7,9 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
-from tests.app.processes import wait_until
 from tests.nginx.pages import lay_page
 from tests.nginx.whole import whole_in
+from tests.waiting import wait_until
 
 
 def test_a_backend_that_is_killed_is_missed_and_found_again(tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ import pytest
 
 from app.api.limits import JSON_BYTES
 from tests.app.doubles import serving
-from tests.app.processes import free_port, wait_until
 from tests.nginx.answers import Answer
 from tests.nginx.echo import Echo
 from tests.nginx.front import Front, front
 from tests.nginx.headers import check
 from tests.nginx.pages import lay_page
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 
 def problem(answer: Answer, status: int) -> str:

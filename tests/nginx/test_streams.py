@@ -6,9 +6,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
-from tests.app.processes import wait_until
 from tests.nginx.echo import Echo
 from tests.nginx.front import Front, front
+from tests.waiting import wait_until
 
 _MANY = 400
 _PATIENCE_S = 10.0

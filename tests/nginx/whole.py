@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.app.doubles import ModelServer, model_serving
-from tests.app.processes import Server, free_port, redis_server, synapse
+from tests.app.processes import Server, redis_server, synapse
 from tests.nginx.front import Front, front
+from tests.ports import free_port
 
 LARGEST = 1_000_000
 """MAX_DOCUMENT_BYTES of this backend: uploads may have 5 MB in all."""

@@ -16,8 +16,9 @@ from pipelines.ops.repository.s3_client import TRIES, opened
 from pipelines.ops.settings import load
 from tests.certificates import Certificates
 from tests.ending import ended
+from tests.ports import free_port
 from tests.s3.program import NoServerError, s3_program
-from tests.servers import free_port, wait_until
+from tests.waiting import wait_until
 
 BUCKET = "kept"
 

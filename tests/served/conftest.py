@@ -5,10 +5,10 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import FLAGS
-from tests.browser.tabs import watched
+from tests.browser.chromium import chromium_running, profile
+from tests.browser.tabs import opened, sign_in
 from tests.served.site import SITE, Served, served
 
 collect_ignore_glob = [] if os.environ.get(SITE) else ["test_*.py"]
@@ -23,22 +23,13 @@ def site() -> Served:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Run Chromium; a machine without one fails, since the browser run is a gate."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
+    with chromium_running(shutil.which("chromium")) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def page(browser: Browser, site: Served) -> Iterator[Page]:
     """Open a tab that is signed in; the test fails when a script throws or the policy blocks anything."""
-    with browser.new_context(base_url=site.url, viewport={"width": 1280, "height": 800}) as context:
-        context.set_default_timeout(20_000)
-        page = context.new_page()
-        wrong = watched(page)
-        page.goto("/status")
-        page.get_by_label("Token").fill(site.token)
-        page.get_by_label("Token").press("Enter")
-        expect(page.get_by_role("button", name="Sign out").first).to_be_visible()
+    with profile(browser, site.url, patience_s=20) as context, opened(context) as page:
+        sign_in(page, site.token)
         yield page
-        assert wrong == []

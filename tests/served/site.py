@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import redis
+
+from tests.browser.beside import Beside
 
 SITE = "SYNAPSE_TEST_SITE"
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class Served(Beside):
     """Production behind nginx at `url`; `token` is the API's, `password` that of the Redis named `redis`."""
 
     url: str
@@ -24,27 +25,9 @@ class Served:
         """What a program shows to be let in."""
         return {"Authorization": f"Bearer {self.token}"}
 
-    def client(self) -> httpx.Client:
-        """Return a client that is let in."""
-        return httpx.Client(base_url=self.url, headers=self.headers, timeout=60, trust_env=False)
-
     def redis(self) -> redis.Redis:
         """Return a client of the stack's Redis."""
         return redis.Redis("redis", password=self.password, socket_timeout=30)
-
-    def add(self, title: str, text: str) -> str:
-        """Add a document; return its id."""
-        with self.client() as client:
-            added = client.post("/api/documents", json={"title": title, "text": text})
-        assert added.status_code == 201, added.text
-        return str(added.json()["id"])
-
-    def ask(self, session_id: str, question: str) -> None:
-        """Ask a question beside the page."""
-        with self.client() as client:
-            client.post(
-                "/api/query", json={"question": question, "session_id": session_id}
-            ).raise_for_status()
 
 
 def served(environ: Mapping[str, str] = os.environ, secrets: Path = Path("/run/secrets")) -> Served:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import redis
 
-from tests.servers import free_port
+from tests.ports import free_port
 from tests.stack.compose import PROJECT, compose_command
 from tests.stack.engine import Engine
 from tests.stack.standins import ARGUMENTS
@@ -192,12 +192,3 @@ def _lay_secrets(folder: Path) -> None:
     for name in SECRETS:
         # Model servers here ask for no key.
         (folder / "secrets" / name).write_text("" if "key" in name else secrets.token_hex(24))
-
-
-def wait_until(holds: Callable[[], object], what: str, seconds: float = 90) -> float:
-    """Ask until it holds; return how many seconds that took."""
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < seconds, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
-    return time.monotonic() - began

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
 
-from tests.browser.conftest import FLAGS
-from tests.browser.tabs import ask, watched
+from tests.browser.chromium import chromium_running, profile
+from tests.browser.tabs import ask, opened, sign_in
 from tests.browser.test_asking import (
     test_a_conversation_survives_a_reload_and_is_gone_on_with,
     test_an_answer_opens_its_passage_in_its_document,
@@ -50,36 +50,23 @@ def site(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
 @pytest.fixture(scope="module")
 def browser(site: Whole) -> Iterator[Browser]:
     """Run Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
+    with chromium_running(shutil.which("chromium")) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def stranger(browser: Browser, site: Whole) -> Iterator[BrowserContext]:
     """Open a browser profile that has not signed in."""
-    with browser.new_context(base_url=site.url, viewport={"width": 1280, "height": 800}) as context:
-        context.set_default_timeout(20_000)
+    with profile(browser, site.url, patience_s=20) as context:
         yield context
 
 
 @pytest.fixture
 def page(stranger: BrowserContext, site: Whole) -> Iterator[Page]:
     """Open a tab that is signed in; the test fails when a script throws or the policy blocks anything."""
-    page = stranger.new_page()
-    wrong = watched(page)
-    sign_in(page, site)
-    yield page
-    assert wrong == []
-
-
-def sign_in(page: Page, site: Whole) -> None:
-    """Go to the page and show the token."""
-    page.goto("/status")
-    page.get_by_label("Token").fill(site.made.token)
-    page.get_by_label("Token").press("Enter")
-    expect(page.get_by_role("button", name="Sign out").first).to_be_visible()
+    with opened(stranger) as page:
+        sign_in(page, site.made.token)
+        yield page
 
 
 def told(page: Page, words: str) -> None:
@@ -183,7 +170,7 @@ def test_a_stranger_sees_nothing(stranger: BrowserContext, site: Whole) -> None:
     page.goto("/documents")
     expect(page.get_by_label("Token")).to_be_visible()
     expect(page.get_by_text("Hidden")).to_have_count(0)
-    sign_in(page, site)
+    sign_in(page, site.made.token)
     page.goto("/documents")
     expect(page.get_by_role("link", name="Hidden").first).to_be_visible()
     page.get_by_role("button", name="Sign out").first.click()

@@ -12,8 +12,9 @@ import pytest
 
 from tests.disks import fill_up, small_disk
 from tests.servers import answering
-from tests.stack.deployment import QUICK, Deployment, deployed, wait_until
+from tests.stack.deployment import QUICK, Deployment, deployed
 from tests.stack.engine import Engine
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

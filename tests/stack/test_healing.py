@@ -9,10 +9,11 @@ import httpx
 import pytest
 import redis
 
-from tests.stack.deployment import Deployment, wait_until
+from tests.stack.deployment import Deployment
 from tests.stack.engine import Engine
 from tests.stack.running import Writer, fill, held, holders
 from tests.stack.standins import NAMES
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import redis
 
-from tests.stack.deployment import QUICK, Deployment, deployed, wait_until
+from tests.stack.deployment import QUICK, Deployment, deployed
 from tests.stack.engine import Engine
+from tests.waiting import wait_until
 
 
 def test_a_hung_redis_comes_back(older: Engine, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from tests.app.load import Load
-from tests.stack.deployment import wait_until
 from tests.stack.engine import Engine
 from tests.stack.whole import Whole, end_worker, whole_stack
+from tests.waiting import wait_until
 
 CLIENTS = 200
 WITHOUT = {("POST", "/api/login"), ("GET", "/api/login")}

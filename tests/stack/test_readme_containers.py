@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import free_port
+from tests.ports import free_port
 from tests.stack.compose import PROJECT, compose_command
 from tests.stack.deployment import PROBES_STARTS
 from tests.stack.engine import Engine

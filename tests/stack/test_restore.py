@@ -15,9 +15,10 @@ from pipelines.ops.redis.connection import call
 from tests.installation import work_on
 from tests.servers import PROGRAMS, live_server
 from tests.stack.compose import compose_command
-from tests.stack.deployment import Deployment, deployed, wait_until
+from tests.stack.deployment import Deployment, deployed
 from tests.stack.engine import Engine
 from tests.stack.running import HOLDERS, Writer, add, destroy, held, stack
+from tests.waiting import wait_until
 
 __all__ = ["stack"]
 

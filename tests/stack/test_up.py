@@ -12,8 +12,9 @@ import httpx
 import pytest
 import redis
 
-from tests.stack.deployment import DEVELOPMENT, PROBES_STARTS, PRODUCTION, Deployment, deployed, wait_until
+from tests.stack.deployment import DEVELOPMENT, PROBES_STARTS, PRODUCTION, Deployment, deployed
 from tests.stack.engine import Engine
+from tests.waiting import wait_until
 
 REFERENCE_S = 30
 STARTED = "{{if .State.Running}}{{.State.StartedAt}}{{end}}"

@@ -8,23 +8,19 @@ from pathlib import Path
 
 import httpx
 
-from app.stores.index.layout import restore_marker
+from tests.browser.beside import Beside, mark_restore
 from tests.browser.site import MAX_DOCUMENT_BYTES
-from tests.stack.deployment import QUICK, Deployment, children, deployed, wait_until
+from tests.stack.deployment import QUICK, Deployment, children, deployed
 from tests.stack.engine import Engine
+from tests.waiting import wait_until
 
 
-class Whole:
+class Whole(Beside):
     """What the tests of the page ask of a site, here with containers behind it."""
 
     def __init__(self, made: Deployment) -> None:
         self.made = made
         self.url = f"http://127.0.0.1:{made.ports['SYNAPSE_PORT']}"
-
-    @property
-    def backend_url(self) -> str:
-        """Where the API is."""
-        return self.url
 
     @property
     def headers(self) -> dict[str, str]:
@@ -58,30 +54,7 @@ class Whole:
 
     def restoring(self, *, now: bool) -> None:
         """Lay the marker of a restore, or take it away."""
-        marker = restore_marker(self.made.folder / "data")
-        if now:
-            marker.write_text("{}")
-            marker.chmod(0o644)
-        else:
-            marker.unlink()
-
-    def add(self, title: str, text: str) -> str:
-        """Add a document; return its id."""
-        added = httpx.post(
-            f"{self.url}/api/documents",
-            json={"title": title, "text": text},
-            headers=self.headers,
-            trust_env=False,
-        )
-        assert added.status_code == 201, added.text
-        return str(added.json()["id"])
-
-    def ask(self, session_id: str, question: str) -> None:
-        """Ask a question beside the page."""
-        body = {"question": question, "session_id": session_id}
-        httpx.post(
-            f"{self.url}/api/query", json=body, headers=self.headers, trust_env=False
-        ).raise_for_status()
+        mark_restore(self.made.folder / "data", now=now)
 
     def _serves(self) -> bool:
         try:

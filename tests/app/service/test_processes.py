@@ -14,7 +14,8 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.app.doubles import model_serving
-from tests.app.processes import PASSWORD, Server, log_of, redis_server, synapse, wait_until
+from tests.app.processes import PASSWORD, Server, log_of, redis_server, synapse
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

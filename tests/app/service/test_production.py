@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from tests.app.load import Load, Seen
-from tests.app.processes import PASSWORD, TOKEN, Server, log_of, production, redis_server, wait_until
+from tests.app.processes import PASSWORD, TOKEN, Server, log_of, production, redis_server
 from tests.ops.localstack.stacks import alive, descendants
+from tests.waiting import wait_until
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 WORKERS = 4

@@ -1,8 +1,7 @@
 """Real Redis and Valkey servers in a test's folder, on a unix socket, ended with the test."""
 
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import redis
 
 from pipelines.ops.redis.programs import ServerProgram, installed_programs
+from tests.waiting import wait_until
 
 PROGRAMS: dict[str, ServerProgram] = {str(program.version): program for program in installed_programs()}
 
@@ -42,14 +42,6 @@ def answers(client: Any, process: subprocess.Popen[bytes], folder: Path) -> bool
         return bool(client.ping())
     except redis.RedisError:
         return False
-
-
-def wait_until(holds: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    """Poll until something holds."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"waited {seconds} s until {what}"
-        time.sleep(0.002)
 
 
 def rewrite(client: Any) -> None:

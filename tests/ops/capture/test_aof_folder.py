@@ -12,7 +12,8 @@ from pipelines.ops.errors import DamagedError, NothingError, OpsError, UsageErro
 from pipelines.ops.redis.programs import ServerProgram
 from tests.dataset import Writer, assert_prefix, rewriting
 from tests.ops.capture.servers import PROGRAMS, check, rewrite, running
-from tests.servers import live_server, wait_until
+from tests.servers import live_server
+from tests.waiting import wait_until
 
 AOF = ("--appendonly", "yes", "--appendfsync", "no")
 NOTES = ("--aof-timestamp-enabled", "yes")

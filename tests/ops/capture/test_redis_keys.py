@@ -15,7 +15,8 @@ from pipelines.ops.redis.digest import differences, digest
 from tests.capturing import captured_digest
 from tests.dataset import Writer, fill
 from tests.disks import small_disk
-from tests.servers import LiveServer, checked, wait_until
+from tests.servers import LiveServer, checked
+from tests.waiting import wait_until
 
 RIGHTS = ("~*", "+info", "+ping", "+scan", "+dump", "+pexpiretime", "+select", "+function|dump", "+role")
 

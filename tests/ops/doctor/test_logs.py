@@ -7,11 +7,11 @@ import pytest
 
 from pipelines.ops.doctor.check import State, Subject
 from pipelines.ops.doctor.logs import judge_log
-from tests.app.processes import free_port
 from tests.nginx.conftest import NO_NGINX
 from tests.nginx.front import front
 from tests.nginx.programs import PROGRAMS
 from tests.ops.doctor.installation import says, subject_of
+from tests.ports import free_port
 
 
 def _subject(folder: Path, *, later: timedelta = timedelta()) -> Subject:

@@ -19,9 +19,9 @@ from pipelines.ops.reporting import SilentReporter
 from pipelines.ops.restore import journal
 from pipelines.ops.restore.locking import one_restore
 from pipelines.ops.settings import OpsSettings
-from tests.app.processes import wait_until
 from tests.ops.doctor.installation import look, says
 from tests.ops.localstack.stacks import environment, settings_of
+from tests.waiting import wait_until
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.servers import free_port
+from tests.ports import free_port
 
 NAME = "pusher"
 PASSWORD = "a-registry-password"

@@ -7,7 +7,6 @@ from pathlib import Path
 import httpx
 
 from pipelines.ops.errors import ExitCode
-from tests.app.processes import wait_until
 from tests.ops.localstack.stacks import (
     alive,
     descendants,
@@ -16,6 +15,7 @@ from tests.ops.localstack.stacks import (
     start_up,
     synapse_up,
 )
+from tests.waiting import wait_until
 
 
 def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from tests.ending import ended
-from tests.servers import free_port
+from tests.ports import free_port
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"

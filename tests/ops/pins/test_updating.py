@@ -13,7 +13,7 @@ from pipelines.ops.errors import NothingError, OpsError
 from pipelines.ops.pins.model import PIN_FILE
 from pipelines.ops.pins.registry import Place, digest_of, place_of
 from tests.ops.pins.registries import Registry, gated, registry
-from tests.servers import free_port
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from pipelines.ops.redis.programs import ServerProgram
 from pipelines.ops.redis.stream import CommandSplitter
 from tests.capturing import booted, captured_digest
 from tests.dataset import Writer, assert_prefix, fill, rewriting
-from tests.servers import PROGRAMS, LiveServer, checked, info, live_server, wait_until
+from tests.servers import PROGRAMS, LiveServer, checked, info, live_server
+from tests.waiting import wait_until
 
 
 def test_every_type_comes_back(live: LiveServer, scratch: Scratch, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from pipelines.ops.redis.digest import differences, digest
 from pipelines.ops.redis.field_times import digest_value
 from tests.capturing import captured_digest
 from tests.dataset import FAR_MS, LIBRARY, fill, has_field_times
-from tests.servers import LiveServer, info, started_again, wait_until
+from tests.servers import LiveServer, info, started_again
+from tests.waiting import wait_until
 
 Change = Callable[[redis.Redis], object]
 

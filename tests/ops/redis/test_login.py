@@ -17,7 +17,8 @@ from pipelines.ops.redis.programs import ServerProgram
 from tests.capturing import booted, captured_digest
 from tests.certificates import Certificates, made_in
 from tests.dataset import Writer, assert_prefix, fill
-from tests.servers import LiveServer, answering, live_server, wait_until
+from tests.servers import LiveServer, answering, live_server
+from tests.waiting import wait_until
 
 SECRET = "a password that nobody may see"
 FEW_RIGHTS = ("+psync", "+replconf", "+ping")

@@ -17,7 +17,7 @@ from pipelines.ops.redis.handshake import command
 from pipelines.ops.redis.programs import ServerProgram
 from pipelines.ops.redis.scratch import ScratchServer
 from tests.laying import lay, rdb_of, source
-from tests.servers import wait_until
+from tests.waiting import wait_until
 
 _NOBODY = 65534
 _PARENT = """

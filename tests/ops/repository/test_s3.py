@@ -12,9 +12,9 @@ from pipelines.ops.repository import Repository, store_at
 from pipelines.ops.repository.store import Stored, StoreFullError, UnreadableError
 from pipelines.ops.settings import load
 from tests.certificates import made_in
+from tests.ports import free_port
 from tests.s3.between import refusing
 from tests.s3.versitygw import BUCKET, S3Server, s3_server, store_of
-from tests.servers import free_port
 
 
 def refusal(environ: dict[str, str], *, tries: int = 1) -> OpsError:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from tests.app.processes import free_port
 from tests.ops.restore.stack import Stack
+from tests.ports import free_port
 
 _UNSHARE = ("unshare", "--map-root-user", "--net", "--kill-child", "--")
 

@@ -25,8 +25,9 @@ from pipelines.ops.redis.programs import installed_programs
 from pipelines.ops.reporting import SilentReporter, Stopwatch
 from pipelines.ops.repository import Repository, store_at
 from pipelines.ops.settings import load
-from tests.app.processes import free_port, wait_until
 from tests.ending import configure, ended, until_started
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 PASSWORD = "test-password"
 PROGRAMS: dict[str, Path] = {program.version.family: program.path for program in installed_programs()}

@@ -17,9 +17,9 @@ from pipelines.ops.restore import journal as journals
 from pipelines.ops.restore.claim import NAME, check_free, claimed
 from pipelines.ops.restore.flow import restore
 from pipelines.ops.restore.recover import recover
-from tests.app.processes import wait_until
 from tests.ops.restore.stack import Stack, stack
 from tests.ops.restore.test_at_once import Meanwhile, refused
+from tests.waiting import wait_until
 
 STEPS = (
     "Boot the point in a scratch server",

@@ -6,9 +6,9 @@ import pytest
 
 from pipelines.ops.redis.digest import differences
 from pipelines.ops.restore.flow import restore
-from tests.app.processes import free_port
 from tests.ops.capture.examples import docs_folder, documents, open_docs
 from tests.ops.restore.stack import Stack, stack
+from tests.ports import free_port
 
 
 def _documents(data_dir: Path) -> int:

@@ -22,12 +22,13 @@ from pipelines.ops.redis.programs import installed_programs
 from pipelines.ops.redis.reach import on_this_machine, own_address
 from pipelines.ops.restore.flow import restore
 from pipelines.ops.restore.plan import RestorePlan
-from tests.app.processes import free_port, wait_until
 from tests.disks import fill_up, small_disk
 from tests.installation import folder_of
 from tests.ops.capture.examples import documents, open_docs
 from tests.ops.restore.stack import Stack, stack
+from tests.ports import free_port
 from tests.servers import answering
+from tests.waiting import wait_until
 
 MEGABYTE = 1 << 20
 
@@ -249,14 +250,14 @@ def test_a_folder_that_is_not_empty(one: Stack, tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["mine"]
 
 
-def _hangs(one: Stack) -> Callable[[], None]:
+def _hangs(one: Stack) -> Callable[[], object]:
     assert one.process
     os.kill(one.process.pid, signal.SIGSTOP)
     process = one.process
     return lambda: os.kill(process.pid, signal.SIGCONT)
 
 
-def _loads(one: Stack) -> Callable[[], None]:
+def _loads(one: Stack) -> Callable[[], object]:
     """Start the server again, slowly: only what was rewritten is loaded key by key."""
     with one.client() as client:
         client.bgrewriteaof()
@@ -280,7 +281,7 @@ def _is_loading(one: Stack) -> bool:
 
 @pytest.mark.parametrize("state", [_hangs, _loads])
 def test_a_server_that_does_not_answer_yet_is_not_taken_for_stopped(
-    one: Stack, state: Callable[[Stack], Callable[[], None]]
+    one: Stack, state: Callable[[Stack], Callable[[], object]]
 ) -> None:
     """Its files are not replaced under it: one that hangs or loads is neither running nor stopped."""
     work = one.work()

@@ -19,9 +19,9 @@ from pipelines.ops.errors import OpsError, UnreachableError
 from pipelines.ops.redis.digest import differences
 from pipelines.ops.reporting import Advance, SilentReporter, Stopwatch
 from pipelines.ops.restore.flow import restore
-from tests.app.processes import wait_until
 from tests.ops.restore.apart import namespaces_allowed, stack_apart
 from tests.ops.restore.stack import PROGRAMS, Stack, stack
+from tests.waiting import wait_until
 
 FAMILIES = sorted(PROGRAMS)
 BIG = 16 * 1024 * 1024

@@ -13,9 +13,9 @@ from app.stores.index.layout import restore_marker
 from pipelines.ops.errors import OpsError, RefusedError
 from pipelines.ops.redis.digest import differences
 from pipelines.ops.restore.flow import restore
-from tests.app.processes import free_port
 from tests.ops.capture.examples import docs_folder, documents, open_docs
 from tests.ops.restore.stack import PROGRAMS, Stack, Writer, stack, written
+from tests.ports import free_port
 
 FAMILIES = sorted(PROGRAMS)
 

@@ -17,7 +17,8 @@ from tests.installation import backed_up, work_on
 from tests.ops.capture.examples import documents, open_docs
 from tests.ops.whole.observed import observed
 from tests.s3.versitygw import s3_server
-from tests.servers import LiveServer, live_server, wait_until
+from tests.servers import LiveServer, live_server
+from tests.waiting import wait_until
 
 BIG = 64 << 20
 

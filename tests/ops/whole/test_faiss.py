@@ -21,7 +21,7 @@ from pipelines.ops.restore.flow import restore
 from tests.installation import work_on
 from tests.ops.capture.examples import document, documents, open_docs
 from tests.ops.faiss.examples import BINARY_KINDS, FLOAT_KINDS, write_example
-from tests.servers import wait_until
+from tests.waiting import wait_until
 
 KINDS = ("Flat", "IVF16,PQ8x4", "HNSW16", "IDMap,Flat", "IDMap2,IVF16,Flat", "BHNSW16", "IDMap2,BFlat")
 EVERY_KIND = FLOAT_KINDS + BINARY_KINDS

@@ -15,7 +15,8 @@ from app.stores.index.faiss_index import FaissDocumentIndex
 from pipelines.ops.restore.flow import restore
 from tests.installation import backed_up, work_on
 from tests.ops.capture.examples import document, open_docs
-from tests.servers import LiveServer, live_server, wait_until
+from tests.servers import LiveServer, live_server
+from tests.waiting import wait_until
 
 DOCUMENT_FIRST, NAME_FIRST = "document first", "name first"
 

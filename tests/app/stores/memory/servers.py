@@ -2,7 +2,6 @@
 
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 import redis
 
 from app.stores.memory.address import RedisAddress
+from tests.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,3 @@ def _wait_for(server: Server) -> None:
             time.sleep(0.01)
         else:
             return
-
-
-def free_port() -> int:
-    """Return a port of the loopback that nobody has now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

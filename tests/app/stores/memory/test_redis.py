@@ -19,7 +19,8 @@ from app.domain import StoreUnavailableError, Turn
 from app.stores.memory.address import RedisAddress
 from app.stores.memory.in_memory import InMemoryMemory
 from app.stores.memory.redis import RedisMemory
-from tests.app.stores.memory.servers import Server, any_binary, free_port, serving
+from tests.app.stores.memory.servers import Server, any_binary, serving
+from tests.ports import free_port
 
 pytestmark = pytest.mark.anyio
 
