@@ -38,21 +38,16 @@ STEPS = (
         for name in IMAGES
     ),
     Step("site", "the stack of these images: API and browser tests through nginx", IMAGES, _BUILT, gate=True),
-    Step(
-        "drill-folder",
-        "fill a stack, back it up into a folder, destroy it, restore into an empty one",
-        IMAGES,
-        _BUILT,
-        commands=(backup(), verify(), restore("{point}")),
-        gate=True,
-    ),
-    Step(
-        "drill-s3",
-        "the same to a throw-away S3 server",
-        IMAGES,
-        _BUILT,
-        commands=(backup(), verify(), restore("{point}")),
-        gate=True,
+    *(
+        Step(
+            name,
+            f"fill a stack, back it up {where}, destroy it, restore into an empty one",
+            IMAGES,
+            _BUILT,
+            commands=(backup(), verify(), restore("{point}")),
+            gate=True,
+        )
+        for name, where in (("drill-folder", "into a folder"), ("drill-s3", "to a throw-away S3 server"))
     ),
     Step(
         "rehearse",

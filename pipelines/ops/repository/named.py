@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pipelines.ops.repository.documents import digest
+from pipelines.ops.repository.store import KeyTakenError, ObjectStore
 
 _NAME = re.compile(r"(\d{8}T\d{6}\.\d{6}Z)-([0-9a-f]{64})\.json")
 _TIME = "%Y%m%dT%H%M%S.%fZ"
@@ -28,6 +29,19 @@ def stamp(time: datetime) -> str:
     # The year by hand, because strftime pads it on some systems only.
     utc = time.astimezone(UTC)
     return f"{utc.year:04d}" + utc.strftime(_TIME.removeprefix("%Y"))
+
+
+def put_named(store: ObjectStore, key: str, data: bytes, limit: int) -> None:
+    """Store what is named by its content, and let it settle; twice is as once.
+
+    KeyTakenError when the name has other bytes; `limit` is how many a document of its kind may have.
+    """
+    try:
+        store.put(key, data)
+    except KeyTakenError:
+        if store.get(key, limit=limit) != data:
+            raise
+    store.settle([key])
 
 
 def parse_name(name: str) -> DocumentName | None:

@@ -10,11 +10,11 @@ from pipelines.ops.errors import DamagedError, NothingError, OpsError, UsageErro
 from pipelines.ops.model import FileEntry, RestorePoint
 from pipelines.ops.repository.config import MAX_CHUNK
 from pipelines.ops.repository.documents import digest, from_bytes, to_bytes
-from pipelines.ops.repository.named import name_of, parse_name
+from pipelines.ops.repository.named import name_of, parse_name, put_named
 from pipelines.ops.repository.objects import ID, object_key, plausible
 from pipelines.ops.repository.parallel import in_order
 from pipelines.ops.repository.paths import clash, path_problem
-from pipelines.ops.repository.store import AbsentError, KeyTakenError, ObjectStore, Stored
+from pipelines.ops.repository.store import AbsentError, ObjectStore, Stored
 
 FOLDER = "points/"
 MAX_MANIFEST = 64 * 1024 * 1024
@@ -76,12 +76,7 @@ def publish(store: ObjectStore, point: RestorePoint) -> PointRef:
             )
     store.settle(keys)
     key = FOLDER + name_of(point.started, data)
-    try:
-        store.put(key, data)
-    except KeyTakenError:
-        if store.get(key, limit=MAX_MANIFEST) != data:
-            raise
-    store.settle([key])
+    put_named(store, key, data, MAX_MANIFEST)
     return _described(point, key, digest(data))
 
 

@@ -7,9 +7,9 @@ from enum import StrEnum
 from pipelines.ops.errors import DamagedError, NothingError, OpsError, UsageError
 from pipelines.ops.model import Proof
 from pipelines.ops.repository.documents import digest, from_bytes, to_bytes
-from pipelines.ops.repository.named import name_of, parse_name
+from pipelines.ops.repository.named import name_of, parse_name, put_named
 from pipelines.ops.repository.objects import ID
-from pipelines.ops.repository.store import KeyTakenError, ObjectStore
+from pipelines.ops.repository.store import ObjectStore
 
 MAX_PROOF = 16 * 1024 * 1024
 BOOTED = 3
@@ -36,12 +36,7 @@ def add_proof(store: ObjectStore, proof: Proof) -> None:
     if proof.started.tzinfo is None:
         raise UsageError("A proof cannot be stored: its time has no time zone.", "Give it one.")
     key = _folder(proof.point) + name_of(proof.started, data)
-    try:
-        store.put(key, data)
-    except KeyTakenError:
-        if store.get(key, limit=MAX_PROOF) != data:
-            raise
-    store.settle([key])
+    put_named(store, key, data, MAX_PROOF)
 
 
 def keep_proofs(store: ObjectStore, copy: ObjectStore, point: str) -> int:
