@@ -6,6 +6,7 @@
 import argparse
 import sys
 from collections.abc import Mapping
+from math import inf
 
 try:
     from pipelines.dag.choosing import CHOOSE, take_point
@@ -43,8 +44,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the point, and how long its restore may take."""
     take_point(parser)
     parser.add_argument(
-        "--within", type=float, metavar="SECONDS", help="fail when the restore takes longer than this"
+        "--within", type=_seconds, metavar="SECONDS", help="fail when the restore takes longer than this"
     )
+
+
+def _seconds(word: str) -> float:
+    if not 0 < float(word) < inf:
+        raise ValueError(word)
+    return float(word)
 
 
 def actions(session: Session) -> Mapping[str, Action]:

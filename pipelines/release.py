@@ -16,6 +16,7 @@ try:
     from pipelines.dag.errors import JobError, RefusedJobError
     from pipelines.dag.job import Job, main
     from pipelines.dag.plan import Plan, Step, planned
+    from pipelines.dag.registries import check_place
     from pipelines.dag.running import Action
     from pipelines.dag.session import Session
     from pipelines.dag.tree import uncommitted
@@ -50,6 +51,7 @@ def check(options: Options, planned: Plan) -> None:
         raise JobError(
             "A release needs a registry and a tag.", "Add --registry registry.example/team --tag 1.2.3"
         )
+    check_place(options.more.registry, options.more.tag)
     changed = uncommitted(Path.cwd())
     if changed:
         raise RefusedJobError(

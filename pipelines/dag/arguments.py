@@ -33,12 +33,16 @@ def parser(job: str, purpose: str) -> argparse.ArgumentParser:
     )
     made.add_argument("--plan", action="store_true", help="show what would run, and run nothing")
     made.add_argument("--json", action="store_true", help="print one JSON document on stdout")
+    for option, means in (("--only", "this step and what it needs"), ("--skip", "leave this step out")):
+        made.add_argument(
+            option,
+            action="append",
+            default=[],
+            metavar="STEP",
+            help=f"{means}; several with commas, as --plan names them",
+        )
     made.add_argument(
-        "--only", action="append", default=[], metavar="STEP", help="this step and what it needs"
-    )
-    made.add_argument("--skip", action="append", default=[], metavar="STEP", help="leave this step out")
-    made.add_argument(
-        "--reports", type=Path, default=Path("test-reports"), metavar="DIR", help="where the reports go"
+        "--reports", type=_folder, default=Path("test-reports"), metavar="DIR", help="where the reports go"
     )
     return made
 
@@ -56,6 +60,14 @@ class _Parser(argparse.ArgumentParser):
             f"{message[:1].upper()}{message[1:]}.",
             f"`{self.prog.removeprefix('dagger run ')} --help` shows what it takes.",
         )
+
+
+def _folder(word: str) -> Path:
+    """Return a folder that is there or can be made."""
+    path = Path(word)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{word} is no folder")
+    return path
 
 
 def _names(made: argparse.ArgumentParser, option: str, given: Sequence[str]) -> tuple[str, ...]:

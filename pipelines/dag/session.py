@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.dag.arguments import Options
+from pipelines.dag.errors import JobError
 
 if TYPE_CHECKING:
     import dagger
@@ -27,6 +28,11 @@ class Session:
     environ: Mapping[str, str]
     facts: dict[str, object] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse another folder: the engine would be given all that is in it. Raises JobError."""
+        if not (self.folder / "docker-compose.yml").is_file():
+            raise JobError(f"{self.folder} is not the project's folder.", "Go there, and run the job again.")
 
     @property
     def platforms(self) -> tuple[str, ...]:

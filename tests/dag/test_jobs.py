@@ -61,27 +61,6 @@ def test_a_wrong_step_is_named_with_those_there_are() -> None:
     assert "drill-s3" in told.stderr
 
 
-@pytest.mark.parametrize(
-    ("typed", "told"),
-    [
-        (("--fast",), "Unrecognized arguments: --fast."),
-        (("--rep", "elsewhere"), "Unrecognized arguments: --rep elsewhere."),
-        (("--only",), "Argument --only: expected one argument."),
-        (("--only", ","), "Argument --only: names no step."),
-        (("--skip", ""), "Argument --skip: names no step."),
-    ],
-)
-def test_a_wrong_option_is_told_like_every_other_error(typed: tuple[str, ...], told: str) -> None:
-    """Code 2, one sentence and the remedy, also as data; nothing is guessed from half a word or from none."""
-    ended = job("ci", "--json", *typed)
-    assert ended.returncode == 2
-    assert json.loads(ended.stdout)["error"]["what"] == told
-    assert ended.stderr.splitlines() == [
-        f"Error: {told}",
-        "Remedy: `python pipelines/ci.py --help` shows what it takes.",
-    ]
-
-
 def test_a_release_without_a_gate_is_refused() -> None:
     """Code 6, and the gate is named."""
     told = job("release", "--registry", "registry.example/x", "--tag", "1", "--skip", "unit")
