@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,7 @@ from pipelines.dag.errors import JobError, JobExit
 from pipelines.dag.interrupts import interrupts
 from pipelines.dag.plan import Plan, described, in_words, selected
 from pipelines.dag.report import JobReport, as_data, write
-from pipelines.dag.running import Action, run_plan
+from pipelines.dag.running import Action, interrupted, run_plan
 from pipelines.dag.session import Session
 
 _PACKAGES = ("dagger", "boto3")
@@ -75,15 +76,20 @@ def _done(job: Job, options: Options, console: Console) -> int:
 
 async def _carried_out(job: Job, options: Options, plan: Plan, console: Console) -> JobReport:
     """Open the session, run the steps, and end them when somebody interrupts."""
-    from pipelines.dag.engine import VERSION, connected  # noqa: PLC0415  # the plan is shown without the SDK
-
     began = time.monotonic()
-    async with connected() as client:
-        session = Session(client, uuid.uuid4().hex, Path.cwd(), options, dict(os.environ))
-        actions = job.actions(session)
-        async with interrupts() as stop:
-            results = await run_plan(plan, actions, time.monotonic, console.step, stop)
-        facts = {"run": session.run_id, "dagger": VERSION, **session.facts}
+    with interrupts() as stop:
+        from pipelines.dag.engine import VERSION, connected  # noqa: PLC0415  # the plan is shown without the SDK
+
+        facts: dict[str, object] = {"dagger": VERSION}
+        results = interrupted(plan)
+        async with AsyncExitStack() as closing:
+            client = None
+            with stop():
+                client = await closing.enter_async_context(connected())
+            if client is not None:
+                session = Session(client, uuid.uuid4().hex, Path.cwd(), options, dict(os.environ))
+                results = await run_plan(plan, job.actions(session), time.monotonic, console.step, stop())
+                facts = {"run": session.run_id, **facts, **session.facts}
     return JobReport(job.name, facts, results, time.monotonic() - began)
 
 

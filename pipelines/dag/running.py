@@ -54,11 +54,7 @@ async def run_plan(
     `actions` has one for each step to run. `clock` gives seconds, monotonic; `told` hears of each result as
     it comes. Who cancels `stop` (Ctrl-C) ends the running steps; the results of these say so.
     """
-    results: dict[str, Result] = {
-        name: Result(step, State.SKIPPED, reason=reason)
-        for step in plan.steps
-        if (reason := plan.skipped.get(name := step.name)) is not None
-    }
+    results: dict[str, Result] = {}
     done = {step.name: anyio.Event() for step in plan.to_run}
 
     async def one(step: Step) -> None:
@@ -77,7 +73,17 @@ async def run_plan(
         async with anyio.create_task_group() as group:
             for step in plan.to_run:
                 group.start_soon(one, step, name=step.name)
-    return [results.get(step.name) or _interrupted(step) for step in plan.steps]
+    return [results.get(step.name, left) for step, left in zip(plan.steps, interrupted(plan), strict=True)]
+
+
+def interrupted(plan: Plan) -> list[Result]:
+    """Return the results of a plan of which no step has ended: interrupted, or skipped by the plan."""
+    return [
+        Result(step, State.SKIPPED, reason=plan.skipped[step.name])
+        if step.name in plan.skipped
+        else Result(step, State.INTERRUPTED, reason="interrupted", code=JobExit.INTERRUPTED)
+        for step in plan.steps
+    ]
 
 
 async def _carried_out(step: Step, action: Action, clock: Clock) -> Result:
@@ -94,10 +100,6 @@ async def _carried_out(step: Step, action: Action, clock: Clock) -> Result:
         reason = f"{type(error).__name__}: {error}"
         return Result(step, State.FAILED, clock() - began, reason, JobExit.FAILED)
     return Result(step, State.PASSED, clock() - began, finding=finding)
-
-
-def _interrupted(step: Step) -> Result:
-    return Result(step, State.INTERRUPTED, reason="interrupted", code=JobExit.INTERRUPTED)
 
 
 def exit_code(results: list[Result]) -> int:
