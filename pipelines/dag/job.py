@@ -21,7 +21,7 @@ from pipelines.dag.errors import JobError, JobExit
 from pipelines.dag.interrupts import interrupts
 from pipelines.dag.plan import Plan, described, in_words, selected
 from pipelines.dag.report import JobReport, as_data, write
-from pipelines.dag.running import Action, interrupted, run_plan
+from pipelines.dag.running import Action, State, run_plan, unended
 from pipelines.dag.session import Session
 
 _PACKAGES = ("dagger", "boto3")
@@ -64,9 +64,15 @@ def _done(job: Job, options: Options, console: Console) -> int:
     if options.plan:
         console.result(json.dumps(described(plan), indent=2) if options.json else in_words(plan))
         return JobExit.DONE
-    job.check(options, plan)
-    _check_packages()
-    report = anyio.run(_carried_out, job, options, plan, console)
+    try:
+        job.check(options, plan)
+        _check_packages()
+        report = anyio.run(_carried_out, job, options, plan, console)
+    except JobError as error:
+        # Else an earlier run's reports would be taken for this one's.
+        rest = unended(plan, State.NOT_RUN, f"{error.what} {error.hint}", error.code)
+        write(JobReport(job.name, {}, rest, 0), options.reports)
+        raise
     write(report, options.reports)
     console.ended(report, options.reports, as_json=options.json)
     if options.json:
@@ -81,7 +87,7 @@ async def _carried_out(job: Job, options: Options, plan: Plan, console: Console)
         from pipelines.dag.engine import VERSION, connected  # noqa: PLC0415  # the plan is shown without the SDK
 
         facts: dict[str, object] = {"dagger": VERSION}
-        results = interrupted(plan)
+        results = unended(plan, State.INTERRUPTED, "interrupted", JobExit.INTERRUPTED)
         async with AsyncExitStack() as closing:
             client = None
             with stop():

@@ -73,15 +73,16 @@ async def run_plan(
         async with anyio.create_task_group() as group:
             for step in plan.to_run:
                 group.start_soon(one, step, name=step.name)
-    return [results.get(step.name, left) for step, left in zip(plan.steps, interrupted(plan), strict=True)]
+    rest = unended(plan, State.INTERRUPTED, "interrupted", JobExit.INTERRUPTED)
+    return [results.get(step.name, left) for step, left in zip(plan.steps, rest, strict=True)]
 
 
-def interrupted(plan: Plan) -> list[Result]:
-    """Return the results of a plan of which no step has ended: interrupted, or skipped by the plan."""
+def unended(plan: Plan, state: State, reason: str, code: int) -> list[Result]:
+    """Return the results of a plan of which no step has ended: why, or why the plan skips it."""
     return [
         Result(step, State.SKIPPED, reason=plan.skipped[step.name])
         if step.name in plan.skipped
-        else Result(step, State.INTERRUPTED, reason="interrupted", code=JobExit.INTERRUPTED)
+        else Result(step, state, reason=reason, code=code)
         for step in plan.steps
     ]
 
@@ -106,7 +107,4 @@ def exit_code(results: list[Result]) -> int:
     """Return the exit code of a job: the first failed step's own, 130 when it was interrupted."""
     if any(result.state is State.INTERRUPTED for result in results):
         return JobExit.INTERRUPTED
-    for result in results:
-        if result.state in (State.FAILED, State.TIMED_OUT):
-            return result.code or JobExit.FAILED
-    return JobExit.DONE
+    return next((result.code for result in results if result.code), JobExit.DONE)
