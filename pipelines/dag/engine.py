@@ -2,11 +2,11 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
+import anyio
 import dagger
 from dagger.client._config import Retry
 
@@ -23,7 +23,7 @@ async def connected(environ: Mapping[str, str] = os.environ) -> AsyncIterator[da
 
     Raises NoEngineError when there is none, when the engine does not answer, and when the versions differ.
     """
-    check_versions(environ)
+    await _check_versions(environ)
     # A request that was sent is not sent again: it may have published, deleted or restored something.
     config = dagger.Config(retry=Retry(connect=True, execute=False))
     try:
@@ -34,15 +34,16 @@ async def connected(environ: Mapping[str, str] = os.environ) -> AsyncIterator[da
         raise NoEngineError(f"The Dagger engine does not answer: {error}.", _HINT) from error
 
 
-def check_versions(environ: Mapping[str, str]) -> None:
+async def _check_versions(environ: Mapping[str, str]) -> None:
     """Raise NoEngineError unless there is a session, and the SDK and the CLI are of the one version."""
     if not environ.get("DAGGER_SESSION_PORT"):
         raise NoEngineError("There is no Dagger session.", _HINT)
     _fits("The Dagger SDK (dagger-io)", _sdk_version(), "Install the locked packages: make .venv/.dev")
     cli = shutil.which("dagger", path=environ.get("PATH"))
     if cli is not None:
-        done = subprocess.run([cli, "version"], capture_output=True, text=True, check=False, timeout=60)
-        _fits("The Dagger CLI", next(iter(done.stdout.split()[1:]), "unknown"), _HINT)
+        # Awaited, so that an interruption ends it too.
+        done = await anyio.run_process([cli, "version"], check=False)
+        _fits("The Dagger CLI", next(iter(done.stdout.decode().split()[1:]), "unknown"), _HINT)
 
 
 async def _same_version(client: dagger.Client) -> None:

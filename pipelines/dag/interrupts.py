@@ -1,25 +1,41 @@
 """Ctrl-C, SIGTERM and a lost terminal end the steps, and the reports are still written."""
 
+import asyncio
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import anyio
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@asynccontextmanager
-async def interrupts() -> AsyncIterator[anyio.CancelScope]:
-    """Give a scope that is cancelled at the first signal; a second one changes nothing."""
-    stop = anyio.CancelScope()
-    with anyio.open_signal_receiver(*_SIGNALS) as received:
-        async with anyio.create_task_group() as group:
+@contextmanager
+def interrupts() -> Iterator[Callable[[], anyio.CancelScope]]:
+    """Give what makes scopes: each is cancelled at the first signal, also one that is made after it.
 
-            async def wait() -> None:
-                async for _ in received:
-                    stop.cancel()
+    A second signal changes nothing. It needs a running loop, and takes the signals from whoever had them.
+    """
+    made: list[anyio.CancelScope] = []
+    came = False
 
-            group.start_soon(wait)
-            yield stop
-            group.cancel_scope.cancel()
+    def scope() -> anyio.CancelScope:
+        made.append(anyio.CancelScope())
+        if came:
+            made[-1].cancel()
+        return made[-1]
+
+    def end() -> None:
+        nonlocal came
+        came = True
+        for one in made:
+            one.cancel()
+
+    loop = asyncio.get_running_loop()
+    for one in _SIGNALS:
+        loop.add_signal_handler(one, end)
+    try:
+        yield scope
+    finally:
+        for one in _SIGNALS:
+            loop.remove_signal_handler(one)

@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,7 @@ from pipelines.dag.errors import INSTALL, JobError, JobExit
 from pipelines.dag.interrupts import interrupts
 from pipelines.dag.plan import Plan, described, in_words, selected
 from pipelines.dag.report import JobReport, as_data, write
-from pipelines.dag.running import Action, run_plan
+from pipelines.dag.running import Action, State, run_plan, unended
 from pipelines.dag.session import Session
 
 _PACKAGES = ("dagger", "boto3")
@@ -62,9 +63,15 @@ def _done(job: Job, options: Options, console: Console) -> int:
     if options.plan:
         console.result(json.dumps(described(plan), indent=2) if options.json else in_words(plan))
         return JobExit.DONE
-    job.check(options, plan)
-    _check_packages()
-    report = anyio.run(_carried_out, job, options, plan, console)
+    try:
+        job.check(options, plan)
+        _check_packages()
+        report = anyio.run(_carried_out, job, options, plan, console)
+    except JobError as error:
+        # Else an earlier run's reports would be taken for this one's.
+        rest = unended(plan, State.NOT_RUN, f"{error.what} {error.hint}", error.code)
+        write(JobReport(job.name, {}, rest, 0), options.reports)
+        raise
     write(report, options.reports)
     console.ended(report, options.reports, as_json=options.json)
     if options.json:
@@ -74,15 +81,20 @@ def _done(job: Job, options: Options, console: Console) -> int:
 
 async def _carried_out(job: Job, options: Options, plan: Plan, console: Console) -> JobReport:
     """Open the session, run the steps, and end them when somebody interrupts."""
-    from pipelines.dag.engine import VERSION, connected  # noqa: PLC0415  # the plan is shown without the SDK
-
     began = time.monotonic()
-    async with connected() as client:
-        session = Session(client, uuid.uuid4().hex, Path.cwd(), options, dict(os.environ))
-        actions = job.actions(session)
-        async with interrupts() as stop:
-            results = await run_plan(plan, actions, time.monotonic, console.step, stop)
-        facts = {"run": session.run_id, "dagger": VERSION, **session.facts}
+    with interrupts() as stop:
+        from pipelines.dag.engine import VERSION, connected  # noqa: PLC0415  # the plan is shown without the SDK
+
+        facts: dict[str, object] = {"dagger": VERSION}
+        results = unended(plan, State.INTERRUPTED, "interrupted", JobExit.INTERRUPTED)
+        async with AsyncExitStack() as closing:
+            client = None
+            with stop():
+                client = await closing.enter_async_context(connected())
+            if client is not None:
+                session = Session(client, uuid.uuid4().hex, Path.cwd(), options, dict(os.environ))
+                results = await run_plan(plan, job.actions(session), time.monotonic, console.step, stop())
+                facts = {"run": session.run_id, **facts, **session.facts}
     return JobReport(job.name, facts, results, time.monotonic() - began)
 
 

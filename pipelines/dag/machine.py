@@ -40,6 +40,7 @@ async def suite(
     done = fresh(session, container).with_exec(command, expect=dagger.ReturnType.ANY)
     code, output = await done.exit_code(), await done.stdout()
     kept = session.reports / f"junit-{name}.xml"
+    kept.unlink(missing_ok=True)
     try:
         await done.file(inside).export(str(kept))
     except dagger.QueryError as error:

@@ -54,11 +54,7 @@ async def run_plan(
     `actions` has one for each step to run. `clock` gives seconds, monotonic; `told` hears of each result as
     it comes. Who cancels `stop` (Ctrl-C) ends the running steps; the results of these say so.
     """
-    results: dict[str, Result] = {
-        name: Result(step, State.SKIPPED, reason=reason)
-        for step in plan.steps
-        if (reason := plan.skipped.get(name := step.name)) is not None
-    }
+    results: dict[str, Result] = {}
     done = {step.name: anyio.Event() for step in plan.to_run}
 
     async def one(step: Step) -> None:
@@ -77,7 +73,18 @@ async def run_plan(
         async with anyio.create_task_group() as group:
             for step in plan.to_run:
                 group.start_soon(one, step, name=step.name)
-    return [results.get(step.name) or _interrupted(step) for step in plan.steps]
+    rest = unended(plan, State.INTERRUPTED, "interrupted", JobExit.INTERRUPTED)
+    return [results.get(step.name, left) for step, left in zip(plan.steps, rest, strict=True)]
+
+
+def unended(plan: Plan, state: State, reason: str, code: int) -> list[Result]:
+    """Return the results of a plan of which no step has ended: why, or why the plan skips it."""
+    return [
+        Result(step, State.SKIPPED, reason=plan.skipped[step.name])
+        if step.name in plan.skipped
+        else Result(step, state, reason=reason, code=code)
+        for step in plan.steps
+    ]
 
 
 async def _carried_out(step: Step, action: Action, clock: Clock) -> Result:
@@ -96,15 +103,8 @@ async def _carried_out(step: Step, action: Action, clock: Clock) -> Result:
     return Result(step, State.PASSED, clock() - began, finding=finding)
 
 
-def _interrupted(step: Step) -> Result:
-    return Result(step, State.INTERRUPTED, reason="interrupted", code=JobExit.INTERRUPTED)
-
-
 def exit_code(results: list[Result]) -> int:
     """Return the exit code of a job: the first failed step's own, 130 when it was interrupted."""
     if any(result.state is State.INTERRUPTED for result in results):
         return JobExit.INTERRUPTED
-    for result in results:
-        if result.state in (State.FAILED, State.TIMED_OUT):
-            return result.code or JobExit.FAILED
-    return JobExit.DONE
+    return next((result.code for result in results if result.code), JobExit.DONE)

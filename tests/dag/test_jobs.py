@@ -14,13 +14,13 @@ PROJECT = Path(__file__).parent.parent.parent
 JOBS = ("ci", "release", "reproduce", "backup", "restore", "drill")
 
 
-def job(name: str, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+def job(name: str, *arguments: str, cwd: Path = PROJECT) -> "subprocess.CompletedProcess[str]":
     """Run a job file as a person does, but without `dagger run`."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("DAGGER")}
     return subprocess.run(
-        [sys.executable, f"pipelines/{name}.py", *arguments],
-        cwd=PROJECT,
-        env={**kept, **environ},
+        [sys.executable, str(PROJECT / f"pipelines/{name}.py"), *arguments],
+        cwd=cwd,
+        env=kept,
         capture_output=True,
         text=True,
         check=False,
@@ -53,6 +53,29 @@ def test_without_an_engine_one_sentence_and_code_7(name: str, tmp_path: Path) ->
     assert "There is no Dagger session." in json.loads(told.stdout)["error"]["what"]
 
 
+@pytest.mark.parametrize(
+    ("code", "more", "reason"),
+    [
+        (7, (), "There is no Dagger session."),
+        (6, ("--skip", "unit"), "A release needs every gate"),
+    ],
+)
+def test_what_did_not_begin_leaves_no_report_of_an_earlier_run(
+    tmp_path: Path, code: int, more: tuple[str, ...], reason: str
+) -> None:
+    """The reports say of each step that it did not run, and why."""
+    (tmp_path / "report.json").write_text('{"code": 0}')
+    clean = tmp_path / "clone"
+    subprocess.run(["git", "init", "-q", str(clean)], check=True)
+    asked = ("--registry", "registry.example/x", "--tag", "1", "--reports", str(tmp_path), *more)
+    assert job("release", *asked, cwd=clean).returncode == code
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["code"] == code
+    assert {step["state"] for step in report["steps"]} <= {"not run", "skipped"}
+    assert reason in (tmp_path / "summary.md").read_text()
+    assert 'failures="0"' not in (tmp_path / "junit.xml").read_text()
+
+
 def test_a_wrong_step_is_named_with_those_there_are() -> None:
     """Code 2."""
     told = job("ci", "--only", "nothing")
@@ -61,9 +84,10 @@ def test_a_wrong_step_is_named_with_those_there_are() -> None:
     assert "drill-s3" in told.stderr
 
 
-def test_a_release_without_a_gate_is_refused() -> None:
+def test_a_release_without_a_gate_is_refused(tmp_path: Path) -> None:
     """Code 6, and the gate is named."""
-    told = job("release", "--registry", "registry.example/x", "--tag", "1", "--skip", "unit")
+    asked = ("--registry", "registry.example/x", "--tag", "1", "--skip", "unit", "--reports", str(tmp_path))
+    told = job("release", *asked)
     assert told.returncode == 6
     assert "needs every gate; unit" in told.stderr
 

@@ -1,6 +1,7 @@
 """What a job does when a step fails, the engine is lost or the operator interrupts, seen behind the SDK."""
 
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -111,16 +112,32 @@ def test_an_interrupted_job_stops_its_services_and_reports(project: Project, sen
     all_stopped(recorder)
 
 
-def test_an_interruption_before_the_first_step_is_no_surprise(project: Project) -> None:
-    """Code 130 without a traceback."""
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_before_the_first_step_is_no_surprise(project: Project, sent: signal.Signals) -> None:
+    """Code 130 without a traceback, and the reports say that no step has ended."""
     hanging = Hangs()
     with recording([asked("version", hanging)]) as recorder:
         started = project.start(recorder, "backup")
         assert hanging.reached.wait(100), project.end(started, signal.SIGKILL).stderr
-        ended = project.end(started, signal.SIGINT)
-    assert ended.code == 130
-    assert "Traceback" not in ended.stderr
-    assert project.asked() == []
+        ended = project.end(started, sent)
+    interrupted_at_once(project, ended)
+
+
+def test_an_interruption_while_the_versions_are_asked_is_no_surprise(
+    project: Project, tmp_path: Path
+) -> None:
+    """The same while the command line program does not say its version; it is not left running."""
+    told, cli = tmp_path / "asked", tmp_path / "bin/dagger"
+    os.mkfifo(told)
+    cli.parent.mkdir()
+    cli.write_text(f"#!/bin/sh\necho $$ > {told}\nexec sleep 1000\n")
+    cli.chmod(0o755)
+    with recording() as recorder:
+        started = project.start(recorder, "backup", PATH=f"{cli.parent}:{os.environ['PATH']}")
+        process = Path("/proc") / told.read_text().strip()
+        ended = project.end(started, signal.SIGTERM)
+    interrupted_at_once(project, ended)
+    assert not process.exists()
 
 
 @pytest.mark.parametrize(
@@ -193,6 +210,14 @@ def test_a_restore_that_failed_its_rehearsal_touches_nothing(project: Project) -
 def all_stopped(recorder: Recorder) -> None:
     """Hold that no service that was started runs on."""
     assert recorder.asked_of("start") <= recorder.asked_of("stop")
+
+
+def interrupted_at_once(project: Project, ended: Ended) -> None:
+    """Hold that a backup ended with code 130 before its first step, with reports and without a traceback."""
+    assert ended.code == 130, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.states() == {"capture": "interrupted", "prove": "interrupted"}
+    assert project.asked() == []
 
 
 def one_sentence(ended: Ended, words: str) -> None:

@@ -1,6 +1,5 @@
 """A server whose name nobody knows: told in words, and nothing in the log besides."""
 
-import os
 import shutil
 import socket
 import subprocess
@@ -41,8 +40,12 @@ uvloop.run(ask())
 @pytest.fixture
 def silent_names(tmp_path: Path) -> Iterator[tuple[str, ...]]:
     """Give a command under which names are asked of a server that never answers."""
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        pytest.skip("NOT CHECKED with a silent name server: only root may put one in place")
+    if shutil.which("unshare") is None:
+        pytest.skip("NOT CHECKED with a silent name server: there is no unshare to put one in place")
+    # Root of a container may be refused it too.
+    tried = subprocess.run(["unshare", "--mount", "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"NOT CHECKED with a silent name server, as none may be laid: {tried.stderr.strip()}")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind((_SILENT, 53))
         (tmp_path / "resolv.conf").write_text(f"nameserver {_SILENT}\noptions timeout:1 attempts:1\n")
