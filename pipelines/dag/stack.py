@@ -14,6 +14,8 @@ from pipelines.dag.session import Session
 from pipelines.dag.source import file_of
 
 _PORTS = {"redis": 6379, "backend": 8000, "frontend": 8080}
+_INHERITED = {"frontend": 80}
+"""What a base image exposes and nothing listens at: the engine would wait for it without end."""
 _PLACE = {
     "/etc/nginx/place.conf": "deploy/dagger/place.conf",
     "/etc/nginx/trusted/upstream.conf": "deploy/dagger/upstream.conf",
@@ -176,6 +178,8 @@ def _service(
         .with_env_variable("SYNAPSE_SUITE", f"{label}-{session.run_id}")
         .with_exposed_port(_PORTS[told.name])
     )
+    if told.name in _INHERITED:
+        prepared = prepared.without_exposed_port(_INHERITED[told.name])
     command = [*told.entrypoint, *_COMMANDS[told.name]]
     return prepared.as_service(args=["/bin/sh", _CALLED, told.name, *command], no_init=False)
 

@@ -125,6 +125,19 @@ def test_each_service_that_was_started_was_stopped(ran: Ran) -> None:
     assert len(started) == 3 * stacks.get(ran.job, 0)
 
 
+@pytest.mark.parametrize("ran", ["drill"], indirect=True)
+def test_a_service_is_waited_for_at_the_port_where_it_listens(ran: Ran) -> None:
+    """Nginx's image exposes port 80 too, where nobody listens here: that would be waited for without end."""
+    exposed = {
+        call.argv[2]: [
+            (found.field, found.arguments["port"]) for found in call.chain() if "ExposedPort" in found.field
+        ]
+        for call in ran.recorder.calls().values()
+        if call.field == "asService"
+    }
+    assert exposed["frontend"] == [("withoutExposedPort", 80), ("withExposedPort", 8080)]
+
+
 def test_what_has_effects_is_never_answered_from_the_cache(ran: Ran) -> None:
     """The run's id is in the environment before the command."""
     run = _facts(ran)["run"]
