@@ -20,9 +20,9 @@ def show(point: str = LATEST) -> tuple[str, ...]:
     return ("synapse", "points", "show", point, "--json")
 
 
-def restore(point: str = LATEST) -> tuple[str, ...]:
-    """Restore a point into the running stack."""
-    return ("synapse", "restore", point, "--yes", "--json")
+def restore(point: str = LATEST, *, safety: bool = True) -> tuple[str, ...]:
+    """Restore a point into a running stack, with a safety point of what that holds or without one."""
+    return ("synapse", "restore", point, "--yes", *(() if safety else ("--force",)), "--json")
 
 
 def normalise(epoch: str = "{epoch}") -> tuple[str, ...]:

@@ -70,7 +70,8 @@ def built(
 async def epoch_of(session: Session, name: str) -> int:
     """Return the time in seconds of the commit that last touched what the image is made of."""
     if name not in session.epochs:
-        found = await synapse_here(session, "image", "epoch", name, "--json")
+        changes = ("--allow-dirty",) if session.any_tree else ()
+        found = await synapse_here(session, "image", "epoch", name, *changes, "--json")
         session.epochs[name] = int(found["epoch"])
     return session.epochs[name]
 

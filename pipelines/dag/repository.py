@@ -10,10 +10,9 @@ import dagger
 
 from pipelines.dag.errors import StepError
 from pipelines.dag.host import synapse_here
+from pipelines.dag.keys import let_in
 from pipelines.dag.session import Session
 
-_SECRET = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-_PLAIN = ("AWS_REGION", "AWS_DEFAULT_REGION", "SYNAPSE_S3_PATH_STYLE")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _INSIDE = "/app/backups"
 
@@ -40,12 +39,7 @@ def reached(session: Session, place: Place, container: dagger.Container) -> dagg
         now = session.client.host().directory(str(place.folder), no_cache=True)
         return container.with_directory(_INSIDE, now, owner="1000:1000")
     container = container.with_env_variable("SYNAPSE_REPOSITORY", str(place.url))
-    for name in _PLAIN:
-        if session.environ.get(name):
-            container = container.with_env_variable(name, session.environ[name])
-    for name in _SECRET:
-        if session.environ.get(name):
-            container = container.with_secret_variable(name, session.client.secret(f"env://{name}"))
+    container = let_in(session, container)
     return _at_endpoint(session, place.endpoint, container) if place.endpoint else container
 
 

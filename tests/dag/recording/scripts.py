@@ -21,7 +21,7 @@ def going_well() -> list[Rule]:
         ),
         printing("image", "push", value={"reference": f"registry.example/team/synapse@{DIGEST}"}),
         printing("synapse", "backup", value={"point": POINT}),
-        printing("synapse", "verify", value={"point": POINT, "passed": True}),
+        printing("synapse", "verify", value={"proofs": [{"good": True}]}),
         printing("synapse", "restore", value={"point": POINT}),
         exporting(".xml", _JUNIT),
     ]
