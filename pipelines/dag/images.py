@@ -58,13 +58,15 @@ def built(
     if rebuild:
         arguments.append(dagger.BuildArg("REBUILD", rebuild))
         context = context.with_timestamps(_OTHER_TIME)
-    return context.docker_build(
+    made = context.docker_build(
         dockerfile=recipe.dockerfile,
         build_args=arguments,
         target=recipe.target,
         platform=dagger.Platform(platform) if platform else None,
         no_init=True,
     )
+    # The engine makes a variable of the image out of an argument of its last stage.
+    return made.without_env_variable("REBUILD") if rebuild else made
 
 
 async def epoch_of(session: Session, name: str) -> int:
