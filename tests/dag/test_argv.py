@@ -61,6 +61,8 @@ def made() -> Iterator[tuple[str, ...]]:
     reference = "registry.example/team/synapse-backend"
     yield commands.push(reference, ("1.2.3", "latest"), plain=True, login="/run/secrets/registry_login")
     yield commands.push(reference, (), plain=False, login=None)
+    yield commands.push(reference, ("latest",), plain=False, login=None, move=True)
+    yield commands.pins()
 
 
 ALL = sorted({*planned(), *made(), *HOST})
@@ -88,7 +90,10 @@ def test_every_function_that_makes_a_command_is_asked() -> None:
         for name, found in vars(commands).items()
         if getattr(found, "__module__", "") == commands.__name__
     }
-    assert functions == {"backup", "verify", "show", "restore", "normalise", "digest", "push", "compare"}
+    assert functions == {
+        *("backup", "verify", "show", "restore"),
+        *("normalise", "digest", "push", "compare", "pins"),
+    }
 
 
 def test_what_is_missing_is_known() -> None:

@@ -180,6 +180,18 @@ def test_the_keys_of_s3_reach_the_command_as_secrets(ran: Ran) -> None:
     assert [call.field for call in verify.bindings["s3"].chain()] == ["service", "host"]
 
 
+@pytest.mark.parametrize("ran", ["reproduce"], indirect=True)
+def test_what_runs_a_build_again_is_not_left_in_its_image(ran: Ran) -> None:
+    """The engine makes a variable of the image out of an argument of its last stage."""
+    calls = ran.recorder.calls().values()
+    again = [call for call in calls if call.field == "dockerBuild" and "REBUILD" in str(call.arguments)]
+    cleared = [call.parent for call in calls if call.field == "withoutEnvVariable"]
+    assert len(again) == 3
+    assert all(call in cleared for call in again)
+    followed = [call for call in calls if call.parent in again]
+    assert {call.field for call in followed} == {"withoutEnvVariable"}
+
+
 def test_two_runs_have_different_ids(project: Project) -> None:
     """And so have the passwords that they make."""
     runs, passwords = set(), set()
@@ -200,7 +212,7 @@ def test_a_release_pushes_after_every_gate_and_with_its_login(project: Project) 
         assert project.run(recorder, "release", *PUBLISHING, SYNAPSE_REGISTRY_LOGIN=LOGIN).code == 0
     pushing = [request for request in recorder.forced() if published(request.call)]
     gates = [request for request in recorder.forced() if not published(request.call)]
-    assert len(pushing) == 3
+    assert len(pushing) == 6
     assert len(gates) > 30
     answered = [request.answered for request in gates if request.answered is not None]
     assert len(answered) == len(gates)
