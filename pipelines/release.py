@@ -4,9 +4,8 @@
 """
 
 import argparse
-import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ try:
     from pipelines.dag.errors import JobError, RefusedJobError
     from pipelines.dag.job import Job, main
     from pipelines.dag.plan import Plan, Step, planned
+    from pipelines.dag.registries import check_place
     from pipelines.dag.running import Action
     from pipelines.dag.session import Session
     from pipelines.dag.tree import of_another_commit, uncommitted
@@ -32,8 +32,6 @@ PINS = Step(
     limit_s=60,
     gate=True,
 )
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_PREFIX = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
 
 
 def plan(options: Options) -> Plan:
@@ -67,7 +65,7 @@ def check(options: Options, planned: Plan) -> None:
         raise JobError(
             "A release needs a registry and a tag.", "Add --registry registry.example/team --tag 1.2.3"
         )
-    _check_names(options.more.registry, (*options.more.tag, *options.more.move))
+    check_place(options.more.registry, (*options.more.tag, *options.more.move))
     others = of_another_commit(Path.cwd(), options.more.tag)
     if others:
         raise RefusedJobError(
@@ -78,21 +76,6 @@ def check(options: Options, planned: Plan) -> None:
     if changed:
         raise RefusedJobError(
             f"The tree is dirty: {', '.join(changed[:5])}.", "Commit or put away what is not in a commit."
-        )
-
-
-def _check_names(registry: str, tags: Sequence[str]) -> None:
-    """Find now what the push would find after every gate."""
-    if not _PREFIX.fullmatch(registry):
-        raise JobError(
-            f"{registry!r} is no place for images.",
-            "Write --registry registry.example/team, in small letters.",
-        )
-    wrong = [tag for tag in tags if not _TAG.fullmatch(tag)]
-    if wrong:
-        raise JobError(
-            f"{wrong[0]!r} is no tag of an image.",
-            "Take letters, digits and . _ - only, at most 128, and begin with none of . -",
         )
 
 

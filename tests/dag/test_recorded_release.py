@@ -65,7 +65,7 @@ def test_an_image_whose_digest_is_not_known_stops_it_before_any_gate(project: Pr
     [
         ((*WHERE, "--tag", "not a tag"), 2, "'not a tag' is no tag"),
         ((*WHERE, "--tag", "1", "--move", "x/y"), 2, "'x/y' is no tag"),
-        (("--registry", "registry.example/Team", "--tag", "1"), 2, "is no place for images"),
+        (("--registry", "registry.example/Team", "--tag", "1"), 2, "is no registry and folder"),
         ((*WHERE, "--tag", "v1"), 6, "v1 is a tag of another commit"),
     ],
 )
