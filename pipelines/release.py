@@ -105,14 +105,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def actions(session: Session) -> Mapping[str, Action]:
     """Return what each step does."""
     from pipelines.dag.publish import (  # noqa: PLC0415  # the plan needs no SDK
-        Registry,
         pinned,
         publish,
-        registry_login,
+        registry_at,
     )
 
     more = session.options.more
-    registry = Registry(more.registry, plain=more.plain_http, login=registry_login(session))
+    registry = registry_at(session, more.registry, plain=more.plain_http)
     publication = partial(publish, session, registry, more.tag, more.move)
     return {PINS.name: partial(pinned, session), **gates(session), "publish": publication}
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import dagger
 
@@ -12,6 +13,7 @@ from pipelines.dag.executing import fresh, ran
 from pipelines.dag.host import synapse_here
 from pipelines.dag.images import OWNER, normalised, tools
 from pipelines.dag.machine import machine
+from pipelines.dag.repository import LOOPBACK
 from pipelines.dag.running import Finding
 from pipelines.dag.session import Session
 
@@ -22,12 +24,16 @@ _LOGIN_FILE = "/run/secrets/registry_login"
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Where images go: `prefix` such as `registry.example/team`, `plain` means without TLS."""
+    """Where images go: `prefix` such as `registry.example/team`, `plain` means without TLS.
+
+    `service` is a registry that containers reach as `registry`; `known_as` is what it is called elsewhere.
+    """
 
     prefix: str
     plain: bool = False
     login: dagger.Secret | None = None
     service: dagger.Service | None = None
+    known_as: str | None = None
 
 
 async def publish(
@@ -66,7 +72,7 @@ async def _pushed(
     tested = session.facts.get(f"image {name}")
     if told["digest"] != tested:
         raise StepError(f"{name} was pushed as {told['digest']}, and {tested} was tested: no tag names it")
-    return str(told["reference"])
+    return f"{registry.known_as or registry.prefix}/synapse-{name}@{told['digest']}"
 
 
 async def pinned(session: Session) -> Finding:
@@ -84,6 +90,19 @@ async def rehearse(session: Session) -> Finding:
         .as_service(args=["docker-registry", "serve", "/work/deploy/dagger/registry.yml"])
     )
     return await publish(session, Registry("registry:5000", plain=True, service=service), ("rehearsal",))
+
+
+def registry_at(session: Session, prefix: str, *, plain: bool) -> Registry:
+    """Return the registry with its login; one on this machine's loopback is brought into the network."""
+    parts = urlsplit(f"//{prefix}")
+    login = registry_login(session)
+    if parts.hostname not in LOOPBACK:
+        return Registry(prefix, plain=plain, login=login)
+    port = parts.port or (80 if plain else 443)
+    service = session.client.host().service([dagger.PortForward(backend=port, frontend=port)])
+    return Registry(
+        f"registry:{port}{parts.path}", plain=plain, login=login, service=service, known_as=prefix
+    )
 
 
 def registry_login(session: Session) -> dagger.Secret | None:

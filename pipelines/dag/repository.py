@@ -13,7 +13,7 @@ from pipelines.dag.host import synapse_here
 from pipelines.dag.keys import let_in
 from pipelines.dag.session import Session
 
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _INSIDE = "/app/backups"
 
 
@@ -75,7 +75,7 @@ def _appear(content: bytes, path: Path) -> None:
 def _at_endpoint(session: Session, endpoint: str, container: dagger.Container) -> dagger.Container:
     """Let the container reach the endpoint; one on this machine's loopback is brought into its network."""
     parts = urlsplit(endpoint)
-    if parts.hostname not in _LOOPBACK:
+    if parts.hostname not in LOOPBACK:
         return container.with_env_variable("AWS_ENDPOINT_URL_S3", endpoint)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     service = session.client.host().service([dagger.PortForward(backend=port, frontend=port)])

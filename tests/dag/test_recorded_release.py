@@ -35,6 +35,21 @@ def test_a_registry_that_dies_between_images_leaves_no_tag(project: Project) -> 
     assert [tags for _, tags, _ in pushed(recorder)] == [[]] * 3
 
 
+def test_a_registry_on_this_machine_is_brought_into_the_network(project: Project) -> None:
+    """A container has a loopback of its own; the report names the registry as the operator does."""
+    with recording(going_well()) as recorder:
+        where = ("--registry", "localhost:5001/team", "--plain-http")
+        ended = project.run(recorder, "release", *where, "--tag", "1")
+    assert ended.code == 0, ended.stderr
+    pushing = [one for one in recorder.execs_done() if "registry:5001/team/synapse-ops" in one.argv]
+    assert pushing
+    for one in pushing:
+        assert [call.field for call in one.bindings["registry"].chain()] == ["service", "host"]
+    steps = ended.report()["steps"]
+    assert isinstance(steps, list)
+    assert steps[-1]["figures"]["ops"] == f"localhost:5001/team/synapse-ops@{DIGEST}"
+
+
 def test_what_was_not_tested_gets_no_tag(project: Project) -> None:
     """The digest that the registry has must be that of the step which built the image."""
     other = DIGEST.replace("d", "e")
