@@ -33,14 +33,14 @@ class Ended:
         return found
 
 
-def cloned(folder: Path) -> Path:
+def cloned(folder: Path, source: Path = PROJECT) -> Path:
     """Return a clone of the present commit. Skips, and says why, where there is no engine or no commit."""
     if shutil.which("dagger") is None:
         pytest.skip("NOT CHECKED on an engine: there is no dagger")
     tried = subprocess.run(["dagger", "run", "true"], capture_output=True, text=True, check=False)
     if tried.returncode:
         pytest.skip(f"NOT CHECKED on an engine: none answers: {tried.stderr.strip()[-200:]}")
-    command = ["git", "clone", "--quiet", str(PROJECT), str(folder)]
+    command = ["git", "clone", "--quiet", str(source), str(folder)]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     if made.returncode:
         pytest.skip(f"NOT CHECKED on an engine: no clone can be made: {made.stderr.strip()[-200:]}")
