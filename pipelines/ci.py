@@ -44,7 +44,7 @@ STEPS = (
             f"fill a stack, back it up {where}, destroy it, restore into an empty one",
             IMAGES,
             _BUILT,
-            commands=(backup(), verify(), restore("{point}")),
+            commands=(backup(), verify(), restore("{point}", safety=False)),
             gate=True,
         )
         for name, where in (("drill-folder", "into a folder"), ("drill-s3", "to a throw-away S3 server"))

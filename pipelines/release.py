@@ -6,41 +6,55 @@
 import argparse
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 try:
     from pipelines.ci import STEPS, gates
     from pipelines.dag.arguments import Options
-    from pipelines.dag.commands import push
+    from pipelines.dag.commands import pins, push
     from pipelines.dag.errors import JobError, RefusedJobError
     from pipelines.dag.job import Job, main
     from pipelines.dag.plan import Plan, Step, planned
     from pipelines.dag.registries import check_place
     from pipelines.dag.running import Action
     from pipelines.dag.session import Session
-    from pipelines.dag.tree import uncommitted
+    from pipelines.dag.tree import of_another_commit, uncommitted
 except ModuleNotFoundError as missing:
     sys.exit(f"This Python lacks {missing.name}. Type: make pipelines && . .venv/bin/activate")
 
+PINS = Step(
+    "pins",
+    "every image that others build is the pinned one, by its digest",
+    inputs=("the sources",),
+    commands=(pins(),),
+    limit_s=60,
+    gate=True,
+)
+
 
 def plan(options: Options) -> Plan:
-    """Every gate of ci.py, and the publication after all of them."""
-    registry, tags = options.more.registry or "{registry}", options.more.tag or ["{tag}"]
+    """Return the look at the pins, every gate of ci.py after it, and the publication after all."""
+    more = options.more
+    image = f"{more.registry or '{registry}'}/synapse-{{image}}"
+    tags, moving = more.tag or ["{tag}"], more.move
+    pushed = partial(push, image, plain=more.plain_http, login=None)
     publish = Step(
         "publish",
-        "push the tested images by digest, then under their tags",
-        tuple(step.name for step in STEPS if step.gate),
+        "push the tested images by digest, and when all are there under their tags",
+        (PINS.name, *(step.name for step in STEPS if step.gate)),
         ("the images of this commit",),
-        effects=(f"{registry}/synapse-{{backend,ops,frontend}}: {', '.join(tags)}",),
-        commands=(push(f"{registry}/synapse-{{image}}", tags, plain=options.more.plain_http, login=None),),
+        effects=(f"{image} for backend, ops, frontend: {', '.join([*tags, *moving])}",),
+        commands=(pushed(()), pushed(tags), *([pushed(moving, move=True)] if moving else [])),
         limit_s=1800,
     )
-    return planned("release", (*STEPS, publish))
+    gates = (replace(step, needs=(PINS.name, *step.needs)) for step in STEPS)
+    return planned("release", (PINS, *gates, publish))
 
 
 def check(options: Options, planned: Plan) -> None:
-    """Refuse a release that lacks a gate or whose sources are in no commit. Raises JobError."""
+    """Refuse what no gate has to run for: a gate left out, a wrong tag, a dirty tree. Raises JobError."""
     missing = [step.name for step in planned.steps if step.gate and step.name in planned.skipped]
     if missing:
         raise RefusedJobError(
@@ -51,7 +65,13 @@ def check(options: Options, planned: Plan) -> None:
         raise JobError(
             "A release needs a registry and a tag.", "Add --registry registry.example/team --tag 1.2.3"
         )
-    check_place(options.more.registry, options.more.tag)
+    check_place(options.more.registry, (*options.more.tag, *options.more.move))
+    others = of_another_commit(Path.cwd(), options.more.tag)
+    if others:
+        raise RefusedJobError(
+            f"{', '.join(others)} is a tag of another commit than this one.",
+            f"Check that commit out (git checkout {others[0]}), or choose another tag.",
+        )
     changed = uncommitted(Path.cwd())
     if changed:
         raise RefusedJobError(
@@ -65,6 +85,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tag", action="append", default=[], metavar="TAG", help="may be given several times"
     )
+    parser.add_argument(
+        "--move",
+        action="append",
+        default=[],
+        metavar="TAG",
+        help="a tag that goes over from the last release, such as latest",
+    )
     parser.add_argument("--plain-http", action="store_true", help="the registry has no TLS")
     parser.add_argument(
         "--platform",
@@ -77,11 +104,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def actions(session: Session) -> Mapping[str, Action]:
     """Return what each step does."""
-    from pipelines.dag.publish import Registry, publish, registry_login  # noqa: PLC0415  # the plan needs no SDK
+    from pipelines.dag.publish import (  # noqa: PLC0415  # the plan needs no SDK
+        pinned,
+        publish,
+        registry_at,
+    )
 
     more = session.options.more
-    registry = Registry(more.registry, plain=more.plain_http, login=registry_login(session))
-    return {**gates(session), "publish": partial(publish, session, registry, more.tag)}
+    registry = registry_at(session, more.registry, plain=more.plain_http)
+    publication = partial(publish, session, registry, more.tag, more.move)
+    return {PINS.name: partial(pinned, session), **gates(session), "publish": publication}
 
 
 RELEASE = Job(

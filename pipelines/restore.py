@@ -20,7 +20,7 @@ STEPS = (
         "restore it into an empty stack of ephemeral containers",
         ("choose",),
         inputs=("the repository",),
-        commands=(restore("{point}"),),
+        commands=(restore("{point}", safety=False),),
         limit_s=6 * 3600,
     ),
     Step(

@@ -25,9 +25,9 @@ def show(point: str = LATEST) -> tuple[str, ...]:
     return ("synapse", "points", "show", point, "--json")
 
 
-def restore(point: str = LATEST) -> tuple[str, ...]:
-    """Restore a point into the running stack."""
-    return ("synapse", "restore", point, "--yes", "--json")
+def restore(point: str = LATEST, *, safety: bool = True) -> tuple[str, ...]:
+    """Restore a point into a running stack, with a safety point of what that holds or without one."""
+    return ("synapse", "restore", point, "--yes", *(() if safety else ("--force",)), "--json")
 
 
 def normalise(epoch: str = "{epoch}") -> tuple[str, ...]:
@@ -40,9 +40,17 @@ def digest() -> tuple[str, ...]:
     return ("synapse", "image", "digest", "/image", "--json")
 
 
-def push(reference: str, tags: Sequence[str], *, plain: bool, login: str | None) -> tuple[str, ...]:
-    """Push an image by digest, then under its tags; `login` names a file."""
+def pins() -> tuple[str, ...]:
+    """Compare the images that others build with the pin file, and want each digest."""
+    return ("synapse", "pins", "lint", "--strict", "--json")
+
+
+def push(
+    reference: str, tags: Sequence[str], *, plain: bool, login: str | None, move: bool = False
+) -> tuple[str, ...]:
+    """Push an image by digest, then under its tags; `login` names a file, `move` takes tags from others."""
     more = [word for tag in tags for word in ("--tag", tag)]
+    more += ["--move"] if move else []
     more += ["--plain-http"] if plain else []
     more += ["--login-file", login] if login else []
     return ("synapse", "image", "push", "/image", reference, *more, "--json")

@@ -51,13 +51,15 @@ def built(
     if rebuild:
         arguments.append(dagger.BuildArg("REBUILD", rebuild))
         context = context.with_timestamps(_OTHER_TIME)
-    return context.docker_build(
+    made = context.docker_build(
         dockerfile=recipe.dockerfile,
         build_args=arguments,
         target=recipe.target,
         platform=dagger.Platform(platform) if platform else None,
         no_init=True,
     )
+    # The engine makes a variable of the image out of an argument of its last stage.
+    return made.without_env_variable("REBUILD") if rebuild else made
 
 
 def bases(session: Session, names: Sequence[str]) -> list[dagger.BuildArg]:
@@ -68,7 +70,8 @@ def bases(session: Session, names: Sequence[str]) -> list[dagger.BuildArg]:
 async def epoch_of(session: Session, name: str) -> int:
     """Return the time in seconds of the commit that last touched what the image is made of."""
     if name not in session.epochs:
-        found = await synapse_here(session, "image", "epoch", name, "--json")
+        changes = ("--allow-dirty",) if session.any_tree else ()
+        found = await synapse_here(session, "image", "epoch", name, *changes, "--json")
         session.epochs[name] = int(found["epoch"])
     return session.epochs[name]
 

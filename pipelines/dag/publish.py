@@ -3,13 +3,17 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import dagger
 
-from pipelines.dag.commands import push
+from pipelines.dag.commands import pins, push
+from pipelines.dag.errors import StepError
 from pipelines.dag.executing import fresh, ran
+from pipelines.dag.host import synapse_here
 from pipelines.dag.images import OWNER, normalised, tools
 from pipelines.dag.machine import machine
+from pipelines.dag.repository import LOOPBACK
 from pipelines.dag.running import Finding
 from pipelines.dag.session import Session
 
@@ -20,32 +24,61 @@ _LOGIN_FILE = "/run/secrets/registry_login"
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Where images go: `prefix` such as `registry.example/team`, `plain` means without TLS."""
+    """Where images go: `prefix` such as `registry.example/team`, `plain` means without TLS.
+
+    `service` is a registry that containers reach as `registry`; `known_as` is what it is called elsewhere.
+    """
 
     prefix: str
     plain: bool = False
     login: dagger.Secret | None = None
     service: dagger.Service | None = None
+    known_as: str | None = None
 
 
-async def publish(session: Session, registry: Registry, tags: Sequence[str]) -> Finding:
-    """Push each image; return its reference with the digest. Raises StepError."""
-    references = {}
+async def publish(
+    session: Session, registry: Registry, tags: Sequence[str], moving: Sequence[str] = ()
+) -> Finding:
+    """Push each image; return its reference with the digest. Raises StepError.
+
+    All are there by their digests before one gets a tag, so that no tag names half a release. `moving` are
+    tags that go over from other images.
+    """
+    references = {name: await _pushed(session, registry, name) for name in PUBLISHED}
     for name in PUBLISHED:
-        pusher = (await tools(session)).with_mounted_directory("/image", await normalised(session, name))
-        if registry.service is not None:
-            pusher = pusher.with_service_binding("registry", registry.service)
-        if registry.login is not None:
-            pusher = pusher.with_mounted_secret(_LOGIN_FILE, registry.login, owner=OWNER)
-        command = push(
-            f"{registry.prefix}/synapse-{name}",
-            tags,
-            plain=registry.plain,
-            login=_LOGIN_FILE if registry.login is not None else None,
-        )
-        pusher = fresh(session, pusher).with_exec([*command])
-        references[name] = json.loads(await ran(pusher))["reference"]
+        await _pushed(session, registry, name, tags)
+    for name in PUBLISHED if moving else ():
+        await _pushed(session, registry, name, moving, move=True)
     return Finding(", ".join(references.values()), references)
+
+
+async def _pushed(
+    session: Session, registry: Registry, name: str, tags: Sequence[str] = (), *, move: bool = False
+) -> str:
+    """Push one image; return its reference with the digest. Raises StepError when it was not tested."""
+    pusher = (await tools(session)).with_mounted_directory("/image", await normalised(session, name))
+    if registry.service is not None:
+        pusher = pusher.with_service_binding("registry", registry.service)
+    if registry.login is not None:
+        pusher = pusher.with_mounted_secret(_LOGIN_FILE, registry.login, owner=OWNER)
+    command = push(
+        f"{registry.prefix}/synapse-{name}",
+        tags,
+        plain=registry.plain,
+        login=_LOGIN_FILE if registry.login is not None else None,
+        move=move,
+    )
+    told = json.loads(await ran(fresh(session, pusher).with_exec([*command])))
+    tested = session.facts.get(f"image {name}")
+    if told["digest"] != tested:
+        raise StepError(f"{name} was pushed as {told['digest']}, and {tested} was tested: no tag names it")
+    return f"{registry.known_as or registry.prefix}/synapse-{name}@{told['digest']}"
+
+
+async def pinned(session: Session) -> Finding:
+    """Compare the images that others build with the pin file; a digest that is not known fails it."""
+    told = await synapse_here(session, *pins()[1:])
+    return Finding(f"{told['references']} references to pinned images, each with its digest")
 
 
 async def rehearse(session: Session) -> Finding:
@@ -57,6 +90,19 @@ async def rehearse(session: Session) -> Finding:
         .as_service(args=["docker-registry", "serve", "/work/deploy/dagger/registry.yml"])
     )
     return await publish(session, Registry("registry:5000", plain=True, service=service), ("rehearsal",))
+
+
+def registry_at(session: Session, prefix: str, *, plain: bool) -> Registry:
+    """Return the registry with its login; one on this machine's loopback is brought into the network."""
+    parts = urlsplit(f"//{prefix}")
+    login = registry_login(session)
+    if parts.hostname not in LOOPBACK:
+        return Registry(prefix, plain=plain, login=login)
+    port = parts.port or (80 if plain else 443)
+    service = session.client.host().service([dagger.PortForward(backend=port, frontend=port)])
+    return Registry(
+        f"registry:{port}{parts.path}", plain=plain, login=login, service=service, known_as=prefix
+    )
 
 
 def registry_login(session: Session) -> dagger.Secret | None:

@@ -53,7 +53,7 @@ async def _rebuilt(session: Session, name: str, known: str | None) -> Finding:
         )
     if known is not None and known != digest:
         raise StepError(f"{name} is {digest} here and {known} in the other report")
-    words = f"{digest}, twice; {apart} files differ without the normaliser"
+    words = f"{digest}, twice; {apart} files differ as this engine gives them"
     return Finding(words + (", as in the other report" if known else ""), figures)
 
 

@@ -9,11 +9,10 @@ import dagger
 
 from pipelines.dag import commands
 from pipelines.dag.host import synapse_here
+from pipelines.dag.keys import let_in
 from pipelines.dag.session import Session
 
-_SECRET = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-_PLAIN = ("AWS_REGION", "AWS_DEFAULT_REGION", "SYNAPSE_S3_PATH_STYLE")
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _INSIDE = "/app/backups"
 
 
@@ -39,12 +38,7 @@ def reached(session: Session, place: Place, container: dagger.Container) -> dagg
         now = session.client.host().directory(str(place.folder), no_cache=True)
         return container.with_directory(_INSIDE, now, owner="1000:1000")
     container = container.with_env_variable("SYNAPSE_REPOSITORY", str(place.url))
-    for name in _PLAIN:
-        if session.environ.get(name):
-            container = container.with_env_variable(name, session.environ[name])
-    for name in _SECRET:
-        if session.environ.get(name):
-            container = container.with_secret_variable(name, session.client.secret(f"env://{name}"))
+    container = let_in(session, container)
     return _at_endpoint(session, place.endpoint, container) if place.endpoint else container
 
 
@@ -64,7 +58,7 @@ async def keep_proofs(session: Session, place: Place, container: dagger.Containe
 def _at_endpoint(session: Session, endpoint: str, container: dagger.Container) -> dagger.Container:
     """Let the container reach the endpoint; one on this machine's loopback is brought into its network."""
     parts = urlsplit(endpoint)
-    if parts.hostname not in _LOOPBACK:
+    if parts.hostname not in LOOPBACK:
         return container.with_env_variable("AWS_ENDPOINT_URL_S3", endpoint)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     service = session.client.host().service([dagger.PortForward(backend=port, frontend=port)])

@@ -19,6 +19,7 @@ class Session:
     `run_id` is new in each run: laid into the environment before a command with effects, it keeps the engine
     from answering out of its cache. `facts` gathers what the report says of the run as a whole;
     `epochs` keeps the commit times of the images, which stay the same as long as it runs.
+    `any_tree` builds them from a tree with changes too: who restores publishes none of them.
     """
 
     client: "dagger.Client"
@@ -28,6 +29,7 @@ class Session:
     environ: Mapping[str, str]
     facts: dict[str, object] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
+    any_tree: bool = False
 
     def __post_init__(self) -> None:
         """Refuse another folder: the engine would be given all that is in it. Raises JobError."""

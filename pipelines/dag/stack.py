@@ -14,6 +14,8 @@ from pipelines.dag.session import Session
 from pipelines.dag.source import file_of
 
 _PORTS = {"redis": 6379, "backend": 8000, "frontend": 8080}
+_INHERITED = {"frontend": 80}
+"""What a base image exposes and nothing listens at: the engine would wait for it without end."""
 _PLACE = {
     "/etc/nginx/place.conf": "deploy/dagger/place.conf",
     "/etc/nginx/trusted/upstream.conf": "deploy/dagger/upstream.conf",
@@ -50,6 +52,7 @@ class Stack:
     frontend: dagger.Service
     ops: dagger.Container
     secrets: Mapping[str, dagger.Secret]
+    logs: Mapping[str, dagger.CacheVolume]
 
     def beside(self, container: dagger.Container) -> dagger.Container:
         """Return a container that reaches the services by their names."""
@@ -68,8 +71,8 @@ class Stack:
     async def export_logs(self) -> None:
         """Lay what each service has written into the reports, in `logs/<label>/`."""
         seen = self.ops.with_user("0").with_env_variable("SYNAPSE_RUN", token_hex(8))
-        for name in _PORTS:
-            seen = seen.with_mounted_cache(f"/logs/{name}", _logs(self.session, self.label, name))
+        for name, volume in self.logs.items():
+            seen = seen.with_mounted_cache(f"/logs/{name}", volume)
         copied = seen.with_exec(["cp", "-r", "/logs", "/kept"])
         await copied.directory("/kept").export(str(self.session.reports / "logs" / self.label))
 
@@ -141,23 +144,25 @@ def _described(session: Session, images: Images, label: str, more: Mapping[str, 
         for name in ("redis_password", "api_token")
     }
     data = client.cache_volume(f"synapse-data-{label}-{session.run_id}", owner="1000:1000")
-    redis = _service(session, label, told["redis"], client.container().from_(told["redis"].image), secrets)
+    logs = {name: _logs(session, label, told[name]) for name in _PORTS}
+
+    def service(name: str, container: dagger.Container) -> dagger.Service:
+        logging = container.with_mounted_cache("/logs", logs[name])
+        return _service(session, label, told[name], logging, secrets)
+
+    redis = service("redis", client.container().from_(told["redis"].image))
     backend_image = images.backend
     for name, value in more.items():
         backend_image = backend_image.with_env_variable(name, value)
     with_data = backend_image.with_mounted_cache("/app/data", data, owner="1000:1000")
-    backend = _service(
-        session, label, told["backend"], with_data.with_service_binding("redis", redis), secrets
-    )
+    backend = service("backend", with_data.with_service_binding("redis", redis))
     placed = images.frontend
     for target, source in _PLACE.items():
         placed = placed.with_file(target, file_of(session, source))
-    frontend = _service(
-        session, label, told["frontend"], placed.with_service_binding("backend", backend), secrets
-    )
+    frontend = service("frontend", placed.with_service_binding("backend", backend))
     ops = _prepared(session, told["ops"], images.ops, secrets)
     ops = ops.with_mounted_cache("/app/data", data, owner="1000:1000")
-    return Stack(session, label, redis, backend, frontend, ops, secrets)
+    return Stack(session, label, redis, backend, frontend, ops, secrets, logs)
 
 
 def _service(
@@ -168,15 +173,15 @@ def _service(
     secrets: Mapping[str, dagger.Secret],
 ) -> dagger.Service:
     """Return a service as compose runs it, with its output in a file and a probe of its port alone."""
-    log = _logs(session, label, told.name)
     prepared = (
         _prepared(session, told, container, secrets)
         .without_docker_healthcheck()
         .with_file(_CALLED, file_of(session, _LOGGED))
-        .with_mounted_cache("/logs", log, owner=told.user)
         .with_env_variable("SYNAPSE_SUITE", f"{label}-{session.run_id}")
         .with_exposed_port(_PORTS[told.name])
     )
+    if told.name in _INHERITED:
+        prepared = prepared.without_exposed_port(_INHERITED[told.name])
     command = [*told.entrypoint, *_COMMANDS[told.name]]
     return prepared.as_service(args=["/bin/sh", _CALLED, told.name, *command], no_init=False)
 
@@ -200,5 +205,6 @@ def _prepared(
     return container.with_user(told.user) if told.user else container
 
 
-def _logs(session: Session, label: str, service: str) -> dagger.CacheVolume:
-    return session.client.cache_volume(f"synapse-logs-{label}-{service}-{session.run_id}")
+def _logs(session: Session, label: str, told: Service) -> dagger.CacheVolume:
+    """Return where a service writes its log; mounted with an owner it would be another volume."""
+    return session.client.cache_volume(f"synapse-logs-{label}-{told.name}-{session.run_id}", owner=told.user)

@@ -52,6 +52,8 @@ def made() -> Iterator[tuple[str, ...]]:
     reference = "registry.example/team/synapse-backend"
     yield commands.push(reference, ("1.2.3", "latest"), plain=True, login="/run/secrets/registry_login")
     yield commands.push(reference, (), plain=False, login=None)
+    yield commands.push(reference, ("latest",), plain=False, login=None, move=True)
+    yield commands.pins()
 
 
 ALL = sorted({*shown(), *made(), *HOST})
@@ -87,7 +89,7 @@ def test_every_function_that_makes_a_command_is_asked() -> None:
     }
     assert functions == {
         *("backup", "verify", "keep_proofs", "show", "restore"),
-        *("normalise", "digest", "push", "compare"),
+        *("normalise", "digest", "push", "compare", "pins"),
     }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.dag.recording.answers import Cut, Fails, Hangs, Rule, Says, asked, running
-from tests.dag.recording.graph import Call
+from tests.dag.recording.graph import Call, parts
 from tests.dag.recording.project import Ended, Project
 from tests.dag.recording.recorder import Recorder, recording
 from tests.dag.recording.scripts import going_well
@@ -62,6 +62,22 @@ def test_a_service_that_does_not_get_healthy_fails_its_step(project: Project, se
     all_stopped(recorder)
     exported = [str(run.call.arguments["path"]) for run in recorder.requests if run.call.field == "export"]
     assert str(project.reports / "logs/site") in exported
+
+
+def test_the_logs_that_are_exported_are_those_that_were_written(project: Project) -> None:
+    """The same volumes, mounted alike: with another owner the engine gives another, empty one."""
+    rule = _of_service("frontend", "start", Fails(None, stderr="its port was never open"))
+    with recording([rule, *going_well()]) as recorder:
+        project.run(recorder, "ci", "--only", "site")
+    written: set[tuple[str, object]] = set()
+    exported: set[tuple[str, object]] = set()
+    for call in recorder.calls().values():
+        path = str(call.arguments.get("path", ""))
+        if call.field == "withMountedCache" and path.startswith("/logs"):
+            (volume,) = parts(call.arguments["cache"], Call)
+            (written if path == "/logs" else exported).add((volume.id, call.arguments.get("owner")))
+    assert len(written) == 3
+    assert exported == written
 
 
 def test_a_service_that_cannot_be_stopped_keeps_no_other_running(project: Project) -> None:

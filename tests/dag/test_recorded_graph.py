@@ -113,6 +113,19 @@ def test_each_service_that_was_started_was_stopped(ran: Ran) -> None:
     assert len(started) == 3 * stacks.get(ran.job, 0)
 
 
+@pytest.mark.parametrize("ran", ["drill"], indirect=True)
+def test_a_service_is_waited_for_at_the_port_where_it_listens(ran: Ran) -> None:
+    """Nginx's image exposes port 80 too, where nobody listens here: that would be waited for without end."""
+    exposed = {
+        call.argv[2]: [
+            (found.field, found.arguments["port"]) for found in call.chain() if "ExposedPort" in found.field
+        ]
+        for call in ran.recorder.calls().values()
+        if call.field == "asService"
+    }
+    assert exposed["frontend"] == [("withoutExposedPort", 80), ("withExposedPort", 8080)]
+
+
 def test_what_has_effects_is_never_answered_from_the_cache(ran: Ran) -> None:
     """The run's id is in the environment before the command."""
     run = _facts(ran)["run"]
@@ -178,6 +191,18 @@ def test_a_proof_made_in_a_container_is_kept_by_the_command(project: Project, jo
     assert ("points", "keep-proofs", POINT, str(project.reports), "--json") in project.asked()
 
 
+@pytest.mark.parametrize("ran", ["reproduce"], indirect=True)
+def test_what_runs_a_build_again_is_not_left_in_its_image(ran: Ran) -> None:
+    """The engine makes a variable of the image out of an argument of its last stage."""
+    calls = ran.recorder.calls().values()
+    again = [call for call in calls if call.field == "dockerBuild" and "REBUILD" in str(call.arguments)]
+    cleared = [call.parent for call in calls if call.field == "withoutEnvVariable"]
+    assert len(again) == 3
+    assert all(call in cleared for call in again)
+    followed = [call for call in calls if call.parent in again]
+    assert {call.field for call in followed} == {"withoutEnvVariable"}
+
+
 def test_two_runs_have_different_ids(project: Project) -> None:
     """And so have the passwords that they make."""
     runs, passwords = set(), set()
@@ -198,7 +223,7 @@ def test_a_release_pushes_after_every_gate_and_with_its_login(project: Project) 
         assert project.run(recorder, "release", *PUBLISHING, SYNAPSE_REGISTRY_LOGIN=LOGIN).code == 0
     pushing = [request for request in recorder.forced() if published(request.call)]
     gates = [request for request in recorder.forced() if not published(request.call)]
-    assert len(pushing) == 3
+    assert len(pushing) == 6
     assert len(gates) > 30
     answered = [request.answered for request in gates if request.answered is not None]
     assert len(answered) == len(gates)

@@ -90,8 +90,9 @@ class Registry:
             )
         except (httpx.TransportError, httpx.TooManyRedirects) as error:
             kind = UnreachableError if isinstance(error, httpx.ConnectError) else PassingError
+            where = f"{url.scheme}://{url.netloc.decode()}"
             raise kind(
-                f"The registry {self._reference.host} does not answer at {url.scheme}://{url.host}: {error}.",
+                f"The registry {self._reference.host} does not answer at {where}: {str(error).rstrip('.')}.",
                 "Check its address and that it runs; one without TLS needs --plain-http.",
             ) from error
 

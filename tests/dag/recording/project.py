@@ -17,7 +17,7 @@ from tests.dag.recording.recorder import Recorder
 HERE = Path(__file__).parent.parent.parent.parent
 POINT = "3f2a" + "0" * 60
 _SYNAPSE = Path(__file__).parent / "scripted_synapse.py"
-_GIT = ("git", "-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
+GIT = ("git", "-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +109,4 @@ class Project:
         (self.folder / ".gitignore").write_text("backups/\n__pycache__/\n")
         self.repository.mkdir()
         for words in (("init", "-q"), ("add", "--all"), ("commit", "-q", "-m", "All that is needed")):
-            subprocess.run([*_GIT, *words], cwd=self.folder, check=True)
+            subprocess.run([*GIT, *words], cwd=self.folder, check=True)

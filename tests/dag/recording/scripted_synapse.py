@@ -11,6 +11,7 @@ _ANSWERS: dict[str, object] = {
     "points_where": {"folder": str(Path.cwd() / "backups"), "url": None, "endpoint": None},
     "points_show": {"id": _POINT, "time": "2026-01-02T03:04:05Z", "standing": "proven"},
     "points_keep-proofs": {"point": _POINT, "proofs": 1},
+    "pins_lint": {"good": True, "references": 24},
     "backup": {"point": _POINT, "size": 10, "bytes_new": 5, "steps": []},
     "restore": {"point": _POINT},
 }

@@ -19,9 +19,11 @@ def going_well() -> list[Rule]:
                 "platforms": [{"files": {"only_in_a": [], "only_in_b": ["x"], "differing": {"y": ["time"]}}}],
             },
         ),
-        printing("image", "push", value={"reference": f"registry.example/team/synapse@{DIGEST}"}),
+        printing(
+            "image", "push", value={"reference": f"registry.example/team/synapse@{DIGEST}", "digest": DIGEST}
+        ),
         printing("synapse", "backup", value={"point": POINT}),
-        printing("synapse", "verify", value={"point": POINT, "passed": True}),
+        printing("synapse", "verify", value={"proofs": [{"good": True}]}),
         printing("synapse", "restore", value={"point": POINT}),
         exporting(".xml", _JUNIT),
     ]

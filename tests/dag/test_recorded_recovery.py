@@ -1,0 +1,121 @@
+"""What the jobs that save and restore ask of the engine where it matters most, seen behind the SDK."""
+
+import json
+from pathlib import Path
+from secrets import token_hex
+
+import pytest
+
+from tests.dag.recording.answers import Says, running
+from tests.dag.recording.graph import Call, Exec, parts
+from tests.dag.recording.project import POINT, Project
+from tests.dag.recording.recorder import Recorder, recording
+from tests.dag.recording.scripts import going_well
+
+S3 = {"folder": None, "url": "s3://saved/points", "endpoint": "https://s3.example"}
+VERIFY, RESTORE = ("synapse", "verify"), ("synapse", "restore")
+
+
+@pytest.mark.parametrize("job", ["backup", "drill"])
+def test_a_bad_proof_is_kept_and_fails_the_step_in_its_own_words(project: Project, job: str) -> None:
+    """Else a point that was proven once would be shown as good for ever."""
+    told = {"proofs": [{"good": False}], "error": {"what": "A point is damaged.", "hint": "Take a new one."}}
+    rules = [running(VERIFY, Says(json.dumps(told)), "stdout"), running(VERIFY, Says(4), "exitCode")]
+    with recording([*rules, *going_well()]) as recorder:
+        ended = project.run(recorder, job)
+    assert (ended.code, ended.states()["prove"]) == (4, "failed")
+    assert "A point is damaged. Take a new one." in ended.stderr
+    exported = [str(one.call.arguments["path"]) for one in recorder.requests if one.call.field == "export"]
+    assert [path for path in exported if path.endswith(f"proofs/{POINT}")]
+
+
+def test_what_could_not_be_proven_at_all_lays_no_proof(project: Project) -> None:
+    """Its code and words are the command's; there is no proof to be fetched."""
+    told = {"error": {"what": "There is no bucket.", "hint": "Make it."}}
+    rules = [running(VERIFY, Says(json.dumps(told)), "stdout"), running(VERIFY, Says(5), "exitCode")]
+    with recording([*rules, *going_well()]) as recorder:
+        ended = project.run(recorder, "backup")
+    assert (ended.code, ended.states()["prove"]) == (5, "failed")
+    assert "There is no bucket. Make it." in ended.stderr
+    assert not [one for one in recorder.requests if one.call.field == "export"]
+
+
+@pytest.mark.parametrize("job", ["restore", "drill"])
+def test_a_rehearsal_leaves_no_safety_point(project: Project, job: str) -> None:
+    """On S3 it would lie in the repository of the real stack, with nothing in it."""
+    project.answering(points_where=S3)
+    with recording(going_well()) as recorder:
+        assert project.run(recorder, job).code == 0
+    assert "--force" in done(recorder, RESTORE).argv
+    assert all("--force" not in argv for argv in project.asked())
+
+
+def test_the_time_to_restore_does_not_hold_that_of_the_image(project: Project) -> None:
+    """The container is made, with its repository, before the clock runs."""
+    with recording(going_well()) as recorder:
+        assert project.run(recorder, "drill").code == 0
+    (made,) = [one for one in recorder.forced() if one.call.field == "sync"]
+    (restored,) = [one for one in recorder.forced() if holds(one.call, RESTORE)]
+    assert made.answered is not None
+    assert made.answered < restored.came
+    assert "/app/backups" in [call.arguments.get("path") for call in made.call.chain()]
+
+
+def test_keys_in_files_reach_the_command_as_files(project: Project, tmp_path: Path) -> None:
+    """As the README says to give them; the engine is told their names, and makes them secrets."""
+    kept = {"AWS_ACCESS_KEY_ID": tmp_path / "id", "AWS_SECRET_ACCESS_KEY": Path("secrets/key")}
+    project.answering(points_where=S3)
+    (project.folder / ".env").write_text("AWS_SECRET_ACCESS_KEY_FILE=secrets/key\nAWS_REGION=eu-west-9\n")
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "backup", AWS_ACCESS_KEY_ID_FILE=str(kept["AWS_ACCESS_KEY_ID"]))
+    assert ended.code == 0, ended.stderr
+    verify = done(recorder, VERIFY)
+    assert verify.environment["AWS_REGION"] == "eu-west-9"
+    for name, file in kept.items():
+        inside = verify.environment[f"{name}_FILE"]
+        assert verify.secrets[inside].arguments == {"uri": f"file://{project.folder / file}"}
+
+
+def test_a_key_in_the_env_file_is_a_secret_of_the_engine(project: Project) -> None:
+    """It is sent where a secret is made, and nowhere else."""
+    key = token_hex(16)
+    project.answering(points_where=S3)
+    (project.folder / ".env").write_text(f"AWS_SECRET_ACCESS_KEY={key}\n")
+    with recording(going_well()) as recorder:
+        assert project.run(recorder, "backup").code == 0
+    assert done(recorder, VERIFY).secrets["AWS_SECRET_ACCESS_KEY"].field == "setSecret"
+    holding = {call.field for call in recorder.calls().values() if key in [*call.strings()]}
+    assert holding == {"setSecret"}
+
+
+def test_an_authority_of_ones_own_is_trusted_in_the_container_too(project: Project, tmp_path: Path) -> None:
+    """The file that AWS_CA_BUNDLE names is laid in."""
+    project.answering(points_where=S3)
+    with recording(going_well()) as recorder:
+        assert project.run(recorder, "backup", AWS_CA_BUNDLE=str(tmp_path / "ca.pem")).code == 0
+    verify = done(recorder, VERIFY)
+    assert verify.environment["AWS_CA_BUNDLE"] in verify.mounts
+    asked = [call.arguments["path"] for call in recorder.calls().values() if call.field == "file"]
+    assert str(tmp_path / "ca.pem") in asked
+
+
+@pytest.mark.parametrize("job", ["backup", "restore", "drill"])
+def test_a_tree_with_changes_can_be_saved_and_restored_from(project: Project, job: str) -> None:
+    """Nothing of it is published; the day of a restore is no day to be asked for a commit."""
+    with recording(going_well()) as recorder:
+        assert project.run(recorder, job).code == 0
+    epochs = [argv for argv in project.asked() if argv[:2] == ("image", "epoch")]
+    assert epochs
+    assert all("--allow-dirty" in argv for argv in epochs)
+
+
+def done(recorder: Recorder, words: tuple[str, ...]) -> Exec:
+    """Return the one command with these words that the engine ran."""
+    (found,) = [one for one in recorder.execs_done() if one.argv[: len(words)] == words]
+    return found
+
+
+def holds(call: Call, words: tuple[str, ...]) -> bool:
+    """Say whether a request is for what a command with these words prints."""
+    last = next((one for one in call.chain() if one.field == "withExec"), call)
+    return tuple(parts([*last.argv], str))[: len(words)] == words

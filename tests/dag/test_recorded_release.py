@@ -1,0 +1,116 @@
+"""What a release refuses, and in which order it publishes, seen behind the SDK."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.dag.recording.answers import Fails, printing, running
+from tests.dag.recording.project import GIT, Project
+from tests.dag.recording.recorder import Recorder, recording
+from tests.dag.recording.scripts import DIGEST, going_well
+
+PUSH = ("image", "push")
+WHERE = ("--registry", "registry.example/team")
+
+
+def test_every_image_is_there_before_one_gets_a_tag(project: Project) -> None:
+    """By digest first; then under its own tags; and the tags that go over from the last release come last."""
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "release", *WHERE, "--tag", "1", "--tag", "1.2", "--move", "latest")
+    assert ended.code == 0, ended.stderr
+    order = [*pushed(recorder)]
+    assert [tags for _, tags, _ in order] == [[]] * 3 + [["1", "1.2"]] * 3 + [["latest"]] * 3
+    assert [moved for _, _, moved in order] == [False] * 6 + [True] * 3
+    assert len({image for image, _, _ in order}) == 3
+
+
+def test_a_registry_that_dies_between_images_leaves_no_tag(project: Project) -> None:
+    """Two are there by their digests only, and the step fails with the command's code."""
+    rule = running(("image", "push", "/image", "registry.example/team/synapse-frontend"), Fails(5), "stdout")
+    with recording([rule, *going_well()]) as recorder:
+        ended = project.run(recorder, "release", *WHERE, "--tag", "1")
+    assert (ended.code, ended.states()["publish"]) == (5, "failed")
+    assert [tags for _, tags, _ in pushed(recorder)] == [[]] * 3
+
+
+def test_a_registry_on_this_machine_is_brought_into_the_network(project: Project) -> None:
+    """A container has a loopback of its own; the report names the registry as the operator does."""
+    with recording(going_well()) as recorder:
+        where = ("--registry", "localhost:5001/team", "--plain-http")
+        ended = project.run(recorder, "release", *where, "--tag", "1")
+    assert ended.code == 0, ended.stderr
+    pushing = [one for one in recorder.execs_done() if "registry:5001/team/synapse-ops" in one.argv]
+    assert pushing
+    for one in pushing:
+        assert [call.field for call in one.bindings["registry"].chain()] == ["service", "host"]
+    steps = ended.report()["steps"]
+    assert isinstance(steps, list)
+    assert steps[-1]["figures"]["ops"] == f"localhost:5001/team/synapse-ops@{DIGEST}"
+
+
+def test_what_was_not_tested_gets_no_tag(project: Project) -> None:
+    """The digest that the registry has must be that of the step which built the image."""
+    other = DIGEST.replace("d", "e")
+    told = {"reference": f"registry.example/team/synapse-backend@{other}", "digest": other}
+    rule = printing("image", "push", "/image", "registry.example/team/synapse-backend", value=told)
+    with recording([rule, *going_well()]) as recorder:
+        ended = project.run(recorder, "release", *WHERE, "--tag", "1")
+    assert (ended.code, ended.states()["publish"]) == (1, "failed")
+    assert f"and {DIGEST} was tested" in ended.stderr
+    assert [tags for _, tags, _ in pushed(recorder)] == [[]]
+
+
+def test_an_image_whose_digest_is_not_known_stops_it_before_any_gate(project: Project) -> None:
+    """Its words are those of `synapse pins lint`, and nothing is asked of the engine."""
+    error = {"what": "The digest is not known of: redis.", "hint": "Run `synapse pins update`."}
+    project.answering(pins_lint={"good": False, "error": error, "code": 1})
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "release", *WHERE, "--tag", "1")
+    assert (ended.code, ended.states().pop("pins")) == (1, "failed")
+    assert "The digest is not known of: redis. Run `synapse pins update`." in ended.stderr
+    assert {state for name, state in ended.states().items() if name != "pins"} == {"not run"}
+    assert ("pins", "lint", "--strict", "--json") in project.asked()
+    assert not recorder.forced()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ((*WHERE, "--tag", "not a tag"), 2, "'not a tag' is no tag"),
+        ((*WHERE, "--tag", "1", "--move", "x/y"), 2, "'x/y' is no tag"),
+        (("--registry", "registry.example/Team", "--tag", "1"), 2, "is no registry and folder"),
+        ((*WHERE, "--tag", "v1"), 6, "v1 is a tag of another commit"),
+    ],
+)
+def test_a_wrong_name_is_refused_before_anything(
+    project: Project, words: tuple[str, ...], code: int, says: str
+) -> None:
+    """Not after an hour of gates; a tag that git knows must be this commit's."""
+    for command in (("tag", "v1"), ("commit", "-q", "--allow-empty", "-m", "Later"), ("tag", "v2")):
+        subprocess.run([*GIT, *command], cwd=project.folder, check=True)
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "release", "--json", *words)
+    assert ended.code == code, ended.stderr
+    assert says in json.loads(ended.stdout)["error"]["what"]
+    assert not recorder.requests
+
+
+def test_a_dirty_tree_is_refused_before_anything(project: Project) -> None:
+    """Code 6, and the file is named."""
+    (project.folder / "new.txt").write_text("not in a commit")
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "release", *WHERE, "--tag", "v2")
+    assert ended.code == 6
+    assert "The tree is dirty: new.txt." in ended.stderr
+    assert not recorder.requests
+
+
+def pushed(recorder: Recorder) -> Iterator[tuple[str, list[str], bool]]:
+    """Yield image, tags and whether they go over, of each push to the registry of the release, in order."""
+    for request in sorted(recorder.forced(), key=lambda one: one.came):
+        last = next((one.argv for one in request.call.chain() if one.field == "withExec"), ())
+        if last[1:3] == PUSH and last[4].startswith("registry.example"):
+            tags = [last[at + 1] for at, word in enumerate(last) if word == "--tag"]
+            yield last[4], tags, "--move" in last
