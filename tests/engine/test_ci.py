@@ -5,6 +5,7 @@ import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -15,6 +16,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 IMAGE = ("--only", "image-frontend")
 REPORTS = {"report.json", "summary.md", "junit.xml"}
 _SCREEN = 40
+# New in each run: the same command of two sessions is one, and only the first of them sees its output.
 _WAITS = "while true; do echo now-it-waits; sleep 0.5; done"
 
 
@@ -47,7 +49,7 @@ def test_a_base_image_that_is_not_there_is_told(clone: Clone) -> None:
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_ends_all(clone: Clone, times: int) -> None:
     """Code 130, the reports say so, no traceback, no process is left; a second one changes nothing."""
-    clone.replace("frontend/Dockerfile", "\nRUN ", f"\nRUN {_WAITS}\nRUN ")
+    clone.replace("frontend/Dockerfile", "\nRUN ", f"\nRUN : {uuid4()}; {_WAITS}\nRUN ")
     started = clone.start("ci", *IMAGE)
     try:
         heard = _until("now-it-waits", started)
