@@ -12,6 +12,7 @@ from pipelines.dag.plan import Plan, Step
 Action = Callable[[], Awaitable["Finding"]]
 Clock = Callable[[], float]
 Told = Callable[["Result"], None]
+_SIGNAL_S = 1.0
 
 
 class State(StrEnum):
@@ -65,6 +66,9 @@ async def run_plan(
             result = Result(step, State.NOT_RUN, reason=f"{', '.join(lacking)} did not pass")
         else:
             result = await _carried_out(step, actions[step.name], clock)
+            if result.code:
+                # Ctrl-C ends the session too: its requests may fail a moment before the signal is here.
+                await anyio.sleep(_SIGNAL_S)
         results[step.name] = result
         told(result)
         done[step.name].set()

@@ -1,5 +1,6 @@
 """Steps side by side: order, failures, limits, and an interruption."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 
@@ -95,6 +96,24 @@ def test_an_interruption_ends_what_runs_and_leaves_the_results() -> None:
     assert found["a"].state is State.PASSED
     assert found["b"].state is State.INTERRUPTED
     assert exit_code(list(found.values())) == 130
+
+
+def test_a_failure_just_before_an_interruption_is_the_interruption() -> None:
+    """Whoever interrupts takes the engine's session along, and its end may be noticed first."""
+
+    async def run() -> list[Result]:
+        stop = anyio.CancelScope()
+
+        async def loses_the_session() -> Finding:
+            asyncio.get_running_loop().call_soon(stop.cancel)
+            raise ConnectionError("502 Bad Gateway")
+
+        plan = planned("job", (Step("a", ""),))
+        return await run_plan(plan, {"a": loses_the_session}, time.monotonic, lambda _result: None, stop)
+
+    found = anyio.run(run)
+    assert [result.state for result in found] == [State.INTERRUPTED]
+    assert exit_code(found) == 130
 
 
 def test_a_skipped_step_is_told_of_and_fails_nothing() -> None:

@@ -3,7 +3,9 @@
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -14,6 +16,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 IMAGE = ("--only", "image-frontend")
 REPORTS = {"report.json", "summary.md", "junit.xml"}
 _SCREEN = 40
+# New in each run: the same command of two sessions is one, and only the first of them sees its output.
+_WAITS = "while true; do echo now-it-waits; sleep 0.5; done"
 
 
 def test_what_ran_is_what_the_plan_showed(clone: Clone) -> None:
@@ -45,12 +49,16 @@ def test_a_base_image_that_is_not_there_is_told(clone: Clone) -> None:
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_ends_all(clone: Clone, times: int) -> None:
     """Code 130, the reports say so, no traceback, no process is left; a second one changes nothing."""
-    clone.replace("frontend/Dockerfile", "\nRUN ", "\nRUN echo now-it-waits; sleep 1000\nRUN ")
+    clone.replace("frontend/Dockerfile", "\nRUN ", f"\nRUN : {uuid4()}; {_WAITS}\nRUN ")
     started = clone.start("ci", *IMAGE)
-    heard = _until("now-it-waits", started)
-    for _ in range(times):
-        os.killpg(started.pid, signal.SIGINT)
-    ended = clone.end(started, heard)
+    try:
+        heard = _until("now-it-waits", started)
+        for _ in range(times):
+            os.killpg(started.pid, signal.SIGINT)
+        ended = clone.end(started, heard)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGKILL)
     assert ended.code == 130, ended.stderr
     assert ended.steps["image-frontend"]["state"] == "interrupted"
     assert {file.name for file in ended.reports.iterdir()} >= REPORTS
