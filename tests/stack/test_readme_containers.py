@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from app.settings import Settings
 from tests.servers import free_port
 from tests.stack.compose import PROJECT, compose_command
 from tests.stack.deployment import PROBES_STARTS
@@ -16,6 +17,11 @@ from tests.stack.engine import Engine
 from tests.stack.images import EPOCH
 from tests.stack.standins import ARGUMENTS
 
+MUST_NOT_BE_IN_ENV = {"MODEL_API_KEY", "EMBEDDING_API_KEY"}
+"""Compose reads them only to refuse a start."""
+IN_THE_CONTAINER = {"SYNAPSE_REPOSITORY"}
+"""The default is a place in the container, the example one on S3."""
+BOUNDS = ("COLLECTION", "MAX_DOCUMENT_BYTES", "MAX_SESSIONS", "MAX_TURNS", "ANSWER_CACHE_SECONDS")
 PORTS = ("REDIS_PORT", "API_PORT", "SYNAPSE_PORT")
 
 
@@ -79,8 +85,35 @@ def _form(copy: Path) -> str:
 
 def test_the_settings_that_the_example_names_are_known() -> None:
     """Each line of .env.example names a setting of compose, of the service or of the commands."""
-    names = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE))
     readme = (PROJECT / "README.md").read_text()
-    compose = "".join(path.read_text() for path in PROJECT.glob("docker-compose*.yml"))
-    unknown = {name for name in names if f"{name}" not in compose + readme and not name.startswith("MODEL_")}
+    unknown = {
+        name for name in _example() if name not in _composed() + readme and not name.startswith("MODEL_")
+    }
     assert unknown <= {"COMPOSE_FILE"}
+
+
+def test_the_example_names_whatever_compose_reads() -> None:
+    """Each variable of the compose files has its line and default, but for keys that must not be there."""
+    read = dict.fromkeys(re.findall(r"\$\{([A-Z][A-Z0-9_]*)", _composed()), "")
+    read |= dict(re.findall(r"\$\{([A-Z][A-Z0-9_]*):-([^}]*)\}", _composed()))
+    assert len(read) > 25
+    assert read.keys() - _example().keys() == MUST_NOT_BE_IN_ENV
+    plain = {name for name in read if read[name] and name not in IN_THE_CONTAINER | ARGUMENTS.keys()}
+    assert {name: _example()[name] for name in plain} == {name: read[name] for name in plain}
+
+
+def test_the_example_names_the_bounds_with_their_defaults() -> None:
+    """What .env says to the backend through `env_file` is there too, and is the default that it shows."""
+    fields = Settings.model_fields
+    for name in BOUNDS:
+        assert _example()[name] == str(fields[name.lower()].default), name
+
+
+def _example() -> dict[str, str]:
+    found = re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=(.*)$", (PROJECT / ".env.example").read_text(), re.MULTILINE)
+    return dict(found)
+
+
+def _composed() -> str:
+    files = [*PROJECT.glob("docker-compose*.yml"), *PROJECT.glob("deploy/compose/*.yml")]
+    return "".join(path.read_text() for path in files)
