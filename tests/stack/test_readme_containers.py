@@ -12,7 +12,7 @@ import pytest
 from app.settings import Settings
 from tests.servers import free_port
 from tests.stack.compose import PROJECT, compose_command
-from tests.stack.deployment import PROBES_STARTS
+from tests.stack.deployment import PROBES_STARTS, PRODUCTION, laid_out
 from tests.stack.engine import Engine
 from tests.stack.images import EPOCH
 from tests.stack.standins import ARGUMENTS
@@ -81,6 +81,23 @@ def _form(copy: Path) -> str:
     lines = (copy / ".env").read_text() if (copy / ".env").exists() else ""
     named = re.search(r"^COMPOSE_FILE=(.+)$", lines, re.MULTILINE)
     return named[1] if named else ""
+
+
+def test_the_compose_file_of_one_s_own_is_taken(docker: Engine, tmp_path: Path) -> None:
+    """Its files stand where nginx looks for them, beside all that production mounts, and nginx takes them."""
+    block = re.search(r"^```yaml\n(.*?)^```", (PROJECT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert block
+    made = laid_out(docker, tmp_path, (*PRODUCTION, "own.yml"))
+    (tmp_path / "own.yml").write_text(block[1])
+    (tmp_path / "tls.conf").write_text("set_real_ip_from 172.30.0.0/24;\n")
+    (tmp_path / "uploads.conf").write_text("client_max_body_size 81m;\n")
+    mounted = {one["target"] for one in made.rendered()["services"]["frontend"]["volumes"]}
+    assert {"/usr/local/lib/synapse/heal.sh", "/etc/nginx/uploads.conf"} <= mounted
+    test = ("run", "--rm", "-T", "--no-deps", "frontend", "nginx", "-e", "stderr", "-T")
+    said = made.compose(*test).stdout
+    assert "set_real_ip_from 172.30.0.0/24;" in said
+    assert "client_max_body_size 81m;" in said
+    assert "client_max_body_size 40m;" not in said
 
 
 def test_the_settings_that_the_example_names_are_known() -> None:
