@@ -108,6 +108,22 @@ def test_each_command_works(
     assert done.returncode == 0, done.stderr + done.stdout
 
 
+def test_each_line_for_cron_works(stack: str, environ: dict[str, str], demo: dict[str, object]) -> None:
+    """Five fields and a command, which is run by cron's shell, in their order; cron would end it at a `%`."""
+    block = re.search(r"^```cron\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
+    assert block
+    assert stack
+    here = str(Path(str(demo["folder"])).parent)
+    for line in block[1].splitlines():
+        parts = re.fullmatch(r"((?:[\d*/,-]+ ){5})([^%]+)", line)
+        assert parts, line
+        command = parts[2].replace("/srv/synapse", here).replace(".venv/bin", str(BIN))
+        done = subprocess.run(
+            ["/bin/sh", "-c", command], env=environ, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, f"{line}: {done.stderr}"
+
+
 def test_the_exit_codes_are_those_of_the_table() -> None:
     """The README's table names every code, and no other."""
     table = re.findall(r"^\| (\d) \|", README.read_text(), re.MULTILINE)

@@ -16,6 +16,11 @@ IMAGES = {
     "synapse-frontend-dev": ("frontend/Dockerfile.dev", "frontend"),
 }
 """Each with its Dockerfile, options, and the folder that it is built from."""
+CHECKED_OUT = (
+    *("app", "frontend", "pipelines", ".dockerignore", "README.md", "pyproject.toml"),
+    *("requirements.lock", "requirements-s3.lock"),
+)
+"""What of a checkout the images are built from, and what keeps the rest out."""
 
 
 def build_images(engine: Engine) -> None:

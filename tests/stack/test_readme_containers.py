@@ -9,13 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from app.settings import Settings
 from tests.ports import free_port
 from tests.stack.compose import PROJECT, compose_command
-from tests.stack.deployment import PROBES_STARTS
+from tests.stack.deployment import PROBES_STARTS, PRODUCTION, laid_out
 from tests.stack.engine import Engine
 from tests.stack.images import EPOCH
 from tests.stack.standins import ARGUMENTS
 
+MUST_NOT_BE_IN_ENV = {"MODEL_API_KEY", "EMBEDDING_API_KEY"}
+"""Compose reads them only to refuse a start."""
+IN_THE_CONTAINER = {"SYNAPSE_REPOSITORY"}
+"""The default is a place in the container, the example one on S3."""
+BOUNDS = ("COLLECTION", "MAX_DOCUMENT_BYTES", "MAX_SESSIONS", "MAX_TURNS", "ANSWER_CACHE_SECONDS")
 PORTS = ("REDIS_PORT", "API_PORT", "SYNAPSE_PORT")
 
 
@@ -77,10 +83,54 @@ def _form(copy: Path) -> str:
     return named[1] if named else ""
 
 
+def test_the_compose_file_of_one_s_own_is_taken(docker: Engine, tmp_path: Path) -> None:
+    """Its files stand where nginx looks for them, beside all that production mounts, and nginx takes them."""
+    block = re.search(r"^```yaml\n(.*?)^```", (PROJECT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert block
+    made = laid_out(docker, tmp_path, (*PRODUCTION, "own.yml"))
+    (tmp_path / "own.yml").write_text(block[1])
+    (tmp_path / "tls.conf").write_text("set_real_ip_from 172.30.0.0/24;\n")
+    (tmp_path / "uploads.conf").write_text("client_max_body_size 81m;\n")
+    mounted = {one["target"] for one in made.rendered()["services"]["frontend"]["volumes"]}
+    assert {"/usr/local/lib/synapse/heal.sh", "/etc/nginx/uploads.conf"} <= mounted
+    test = ("run", "--rm", "-T", "--no-deps", "frontend", "nginx", "-e", "stderr", "-T")
+    said = made.compose(*test).stdout
+    assert "set_real_ip_from 172.30.0.0/24;" in said
+    assert "client_max_body_size 81m;" in said
+    assert "client_max_body_size 40m;" not in said
+
+
 def test_the_settings_that_the_example_names_are_known() -> None:
     """Each line of .env.example names a setting of compose, of the service or of the commands."""
-    names = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE))
     readme = (PROJECT / "README.md").read_text()
-    compose = "".join(path.read_text() for path in PROJECT.glob("docker-compose*.yml"))
-    unknown = {name for name in names if f"{name}" not in compose + readme and not name.startswith("MODEL_")}
+    unknown = {
+        name for name in _example() if name not in _composed() + readme and not name.startswith("MODEL_")
+    }
     assert unknown <= {"COMPOSE_FILE"}
+
+
+def test_the_example_names_whatever_compose_reads() -> None:
+    """Each variable of the compose files has its line and default, but for keys that must not be there."""
+    read = dict.fromkeys(re.findall(r"\$\{([A-Z][A-Z0-9_]*)", _composed()), "")
+    read |= dict(re.findall(r"\$\{([A-Z][A-Z0-9_]*):-([^}]*)\}", _composed()))
+    assert len(read) > 25
+    assert read.keys() - _example().keys() == MUST_NOT_BE_IN_ENV
+    plain = {name for name in read if read[name] and name not in IN_THE_CONTAINER | ARGUMENTS.keys()}
+    assert {name: _example()[name] for name in plain} == {name: read[name] for name in plain}
+
+
+def test_the_example_names_the_bounds_with_their_defaults() -> None:
+    """What .env says to the backend through `env_file` is there too, and is the default that it shows."""
+    fields = Settings.model_fields
+    for name in BOUNDS:
+        assert _example()[name] == str(fields[name.lower()].default), name
+
+
+def _example() -> dict[str, str]:
+    found = re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=(.*)$", (PROJECT / ".env.example").read_text(), re.MULTILINE)
+    return dict(found)
+
+
+def _composed() -> str:
+    files = [*PROJECT.glob("docker-compose*.yml"), *PROJECT.glob("deploy/compose/*.yml")]
+    return "".join(path.read_text() for path in files)

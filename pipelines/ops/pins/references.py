@@ -19,7 +19,8 @@ _FROM = re.compile(r"\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGN
 _TAKEN = re.compile(r"(?:--from=|[,=]from=)([^\s,]+)")
 _VARIABLE = re.compile(r"\$\{?(\w+)\}?$")
 _DEFAULT = re.compile(r"\$\{\w+_IMAGE:-(.+)\}$")
-_SETTING = re.compile(r"#?\s*\w+_IMAGE=(\S+)\s*$")
+# The names of our own begin with SYNAPSE_.
+_SETTING = re.compile(r"#?\s*(?!SYNAPSE_)\w+_IMAGE=(\S+)\s*$")
 
 
 @dataclass(frozen=True, slots=True, order=True)

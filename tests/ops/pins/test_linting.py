@@ -137,7 +137,7 @@ def test_a_reference_is_taken_apart(text: str, image: Image) -> None:
         ("docker-compose.yml", "redis:7.4-bookworm", "redis:7.4-bookworm@sha256:00", "docker-compose.yml:25"),
         ("docker-compose.yml", "redis:7.4-bookworm", "valkey/valkey:8", "valkey/valkey:8 is not in"),
         ("frontend/Dockerfile", "FROM ${NGINX_IMAGE}", "FROM nginx", "frontend/Dockerfile:23"),
-        (".env.example", "NODE_IMAGE=node:20-alpine", "NODE_IMAGE=node:22-alpine", ".env.example:56"),
+        (".env.example", "NODE_IMAGE=node:20-alpine", "NODE_IMAGE=node:22-alpine", ".env.example:71"),
         ("deploy/pins.toml", 'tag = "20-alpine"', 'tag = "alpine"', "names no version"),
         ("deploy/pins.toml", '    "frontend/Dockerfile.dev",\n', "", "frontend/Dockerfile.dev:5"),
         (

@@ -1,0 +1,125 @@
+"""Development in a real browser: edits are shown without a reload, and what dies or hangs comes back."""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser.conftest import FLAGS
+from tests.stack.deployment import DEVELOPMENT, Deployment, deployed, wait_until
+from tests.stack.engine import Engine
+
+URL = "http://127.0.0.1:5173"
+
+
+@pytest.fixture(scope="module")
+def made(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Run development."""
+    files = (*DEVELOPMENT, "tests/stack/quick.yml")
+    with deployed(docker, tmp_path_factory.mktemp("development"), files) as made:
+        made.up()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser(made: Deployment) -> Iterator[Browser]:
+    """Run Chromium."""
+    if shutil.which("chromium") is None:
+        pytest.skip("NOT CHECKED in a browser: no Chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """Open the page of Vite."""
+    with browser.new_context(base_url=URL, viewport={"width": 1280, "height": 800}) as context:
+        context.set_default_timeout(30_000)
+        page = context.new_page()
+        page.goto("/")
+        yield page
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Change a source in place, as an editor does."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_an_edit_is_shown_without_going_anywhere(made: Deployment, page: Page) -> None:
+    """The open page shows the new words; it is the same page, with what was typed into it."""
+    expect(page.get_by_role("link", name="New question")).to_be_visible()
+    page.evaluate("window.neverReloaded = true")
+    edit(made.folder / "frontend/src/app/shell.tsx", "/> New question", "/> New wonder")
+    expect(page.get_by_role("link", name="New wonder")).to_be_visible()
+    assert page.evaluate("window.neverReloaded === true")
+
+
+def test_the_page_asks_the_backend_through_vite(made: Deployment, page: Page) -> None:
+    """A document is added and listed by the page's own origin."""
+    body = {"title": "Fern", "text": "A fern has spores."}
+    added = httpx.post(f"{URL}/api/documents", json=body, trust_env=False)
+    assert added.status_code == 201, added.text
+    page.goto("/documents")
+    expect(page.get_by_role("link", name="Fern").first).to_be_visible()
+    assert made.healthy("synapse_frontend")
+
+
+def test_an_edited_python_file_is_served(made: Deployment) -> None:
+    """Through Vite, by the same container."""
+    first = made.started("synapse_backend")
+    edit(made.folder / "app/api/application.py", 'title="Synapse"', 'title="Synapse reloaded"')
+    wait_until(lambda: "Synapse reloaded" in _text("/api/openapi.json"), "it is served")
+    assert made.started("synapse_backend") == first
+
+
+def reloaded_child(made: Deployment) -> int:
+    """Return the process that serves, which the watching one has started."""
+    wait_until(lambda: _spawned(made), "the child runs")
+    return _spawned(made)[0]
+
+
+@pytest.mark.parametrize("way", ["SIGKILL", "SIGSTOP"])
+def test_the_serving_child_comes_back(made: Deployment, way: str) -> None:
+    """The one that watches lives on and holds the port; nothing answers there until the check ends it."""
+    wait_until(lambda: made.healthy("synapse_backend"), "it was well once")
+    first = made.started("synapse_backend")
+    os.kill(reloaded_child(made), signal.Signals[way])
+    wait_until(lambda: made.started("synapse_backend") != first, "it is started again", 120)
+    wait_until(lambda: '"ok"' in _text("/health"), "it serves again", 120)
+
+
+@pytest.mark.parametrize("way", ["SIGKILL", "SIGSTOP"])
+def test_vite_comes_back(made: Deployment, way: str) -> None:
+    """Killed or hung: a new start of its container, and the page is served again."""
+    wait_until(lambda: made.healthy("synapse_frontend"), "it was well once")
+    first = made.started("synapse_frontend")
+    for pid in made.pids("synapse_frontend"):
+        with suppress(ProcessLookupError):  # it may end with the one before
+            os.kill(pid, signal.Signals[way])
+    wait_until(lambda: made.started("synapse_frontend") != first, "it is started again", 120)
+    wait_until(lambda: "<html" in _text("/"), "the page is served again", 120)
+
+
+def _spawned(made: Deployment) -> list[int]:
+    return [
+        pid
+        for pid in made.pids("synapse_backend")
+        if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+
+
+def _text(path: str) -> str:
+    try:
+        return httpx.get(f"{URL}{path}", trust_env=False, timeout=10).text
+    except httpx.HTTPError:
+        return ""
