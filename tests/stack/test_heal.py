@@ -1,16 +1,26 @@
 """The health check's wrapper: what it takes for an answer, and what it keeps from the command."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 HEAL = Path(__file__).parents[2] / "deploy" / "health" / "heal.sh"
+_SILENT = ("/bin/sh", "-c", "kill -KILL $$")
+"""What `timeout` makes of a command that gives no answer, at once."""
+_KILL = re.compile(r"^( *)(kill .*)$", re.MULTILINE)
 
 
 def code(folder: Path, *command: str, **environ: str) -> int:
-    """Run the wrapper with its notes in `folder`; return its code."""
+    """Run the wrapper with its notes in `folder`, where it writes whom it would kill; return its code."""
     script = folder / "heal.sh"
-    script.write_text(HEAL.read_text().replace("/tmp/.", f"{folder}/."))  # the container's own
+    text = HEAL.read_text().replace("/tmp/.", f"{folder}/.")  # the container's own
+    # Outside a container this would be every process of the user.
+    text, kills = _KILL.subn(rf"\1echo '\2' >> {folder}/killed", text)
+    assert kills == 2 == len(re.findall(r"\bkill -", text))
+    script.write_text(text)
     return subprocess.run(
         ["/bin/sh", script, "1", *command], env={**os.environ, **environ}, check=False
     ).returncode
@@ -31,3 +41,15 @@ def test_only_silence_is_counted(tmp_path: Path) -> None:
     assert not (tmp_path / ".unanswered").exists()
     assert code(tmp_path, "true") == 0
     assert (tmp_path / ".was-well").exists()
+
+
+@pytest.mark.parametrize(("was_well", "most"), [(True, 3), (False, 60)])
+def test_silence_is_ended_at_last(tmp_path: Path, *, was_well: bool, most: int) -> None:
+    """The third time after it was well; one that is still starting is given sixty checks."""
+    if was_well:
+        assert code(tmp_path, "true") == 0
+    (tmp_path / ".unanswered").write_text(f"{most - 2}\n")
+    assert code(tmp_path, *_SILENT) == 1
+    assert not (tmp_path / "killed").exists()
+    assert code(tmp_path, *_SILENT) == 1
+    assert (tmp_path / "killed").read_text().splitlines() == ["kill -CONT 1", "kill -KILL -1"]
