@@ -176,7 +176,7 @@ def spoken(service: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", sorted(FORMS))
-@pytest.mark.parametrize("secret", SECRET_SETTINGS)
+@pytest.mark.parametrize("secret", [*SECRET_SETTINGS, "SYNAPSE_REGISTRY_LOGIN"])
 def test_a_secret_in_the_settings_stays_out_of_the_containers(
     lay: Callable[[Sequence[str]], Deployment], name: str, secret: str
 ) -> None:

@@ -15,7 +15,7 @@ PROJECT = "synapse"
 SERVICES = ("redis", "backend", "frontend")
 _LIMIT_S = 15.0
 _LABEL = "com.docker.compose"
-_SECRET = re.compile(r"PASSWORD|PASSPHRASE|TOKEN$|SECRET|CREDENTIAL|(API|ACCESS|PRIVATE)_KEY")
+_SECRET = re.compile(r"PASSWORD|PASSPHRASE|TOKEN$|LOGIN$|SECRET|CREDENTIAL|(API|ACCESS|PRIVATE)_KEY")
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,7 @@ def test_what_looks_like_a_secret() -> None:
         "MODEL_API_KEY",
         "AWS_SECRET_ACCESS_KEY",
         "REPOSITORY_PASSPHRASE",
+        "SYNAPSE_REGISTRY_LOGIN",
     )
     assert [name for name in secret if not is_secret_name(name)] == []
     plain = ("REDIS_PASSWORD_FILE", "GPG_KEY", "MAX_TOKENS", "MODEL_BIG_URL")
