@@ -1,6 +1,5 @@
 """A real browser and the built page. Where either is missing, these tests say so loudly, and fail in CI."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser.site import PAGE, Site, site_running
 from tests.browser.tabs import watched
+from tests.unchecked import CI, not_checked
 
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -22,7 +22,7 @@ def chromium() -> str:
     """Return where Chromium is."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
-        _missing("no Chromium on this machine; `apt-get install chromium`")
+        not_checked("the page in a browser: no Chromium on this machine; `apt-get install chromium`", CI)
     return str(found)
 
 
@@ -30,7 +30,7 @@ def chromium() -> str:
 def built() -> Path:
     """Return the folder of the built page."""
     if not (PAGE / "dist" / "index.html").exists():
-        _missing("the page is not built; `make page`")
+        not_checked("the page in a browser: the page is not built; `make page`", CI)
     return PAGE / "dist"
 
 
@@ -66,10 +66,3 @@ def page(context: BrowserContext) -> Iterator[Page]:
     wrong = watched(page)
     yield page
     assert wrong == []
-
-
-def _missing(what: str) -> None:
-    reason = f"THE PAGE IS NOT TESTED IN A BROWSER: {what}"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)

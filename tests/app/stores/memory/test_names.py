@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unchecked import not_checked
+
 _SILENT = "127.0.0.99"
 _ASK = """
 import asyncio, gc, logging, uvloop
@@ -42,7 +44,7 @@ uvloop.run(ask())
 def silent_names(tmp_path: Path) -> Iterator[tuple[str, ...]]:
     """Give a command under which names are asked of a server that never answers."""
     if os.geteuid() != 0 or shutil.which("unshare") is None:
-        pytest.skip("NOT CHECKED with a silent name server: only root may put one in place")
+        not_checked("a silent name server: only root may put one in place")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind((_SILENT, 53))
         (tmp_path / "resolv.conf").write_text(f"nameserver {_SILENT}\noptions timeout:1 attempts:1\n")
