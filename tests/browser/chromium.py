@@ -12,10 +12,10 @@ _FLAGS = (
 
 
 @contextmanager
-def chromium_running(executable: str | None) -> Iterator[Browser]:
-    """Run the Chromium that lies there, in a thread that has no event loop of its own."""
+def chromium_running(executable: str | None, *more: str) -> Iterator[Browser]:
+    """Run the Chromium that lies there, in a thread that has no event loop; `more` are further flags."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=list(_FLAGS))
+        browser = playwright.chromium.launch(executable_path=executable, args=[*_FLAGS, *more])
         yield browser
         browser.close()
 

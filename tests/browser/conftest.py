@@ -1,6 +1,5 @@
 """A real browser and the built page. Where either is missing, these tests say so loudly, and fail in CI."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from tests.browser.chromium import chromium_running, profile
 from tests.browser.site import PAGE, Site, site_running
 from tests.browser.tabs import opened
+from tests.unchecked import CI, not_checked
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def chromium() -> str:
     """Return where Chromium is."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
-        _missing("no Chromium on this machine; `apt-get install chromium`")
+        not_checked("the page in a browser: no Chromium on this machine; `apt-get install chromium`", CI)
     return str(found)
 
 
@@ -26,7 +26,7 @@ def chromium() -> str:
 def built() -> Path:
     """Return the folder of the built page."""
     if not (PAGE / "dist" / "index.html").exists():
-        _missing("the page is not built; `make page`")
+        not_checked("the page in a browser: the page is not built; `make page`", CI)
     return PAGE / "dist"
 
 
@@ -57,10 +57,3 @@ def page(context: BrowserContext) -> Iterator[Page]:
     """Open a tab; the test fails when a script throws or the policy blocks anything."""
     with opened(context) as page:
         yield page
-
-
-def _missing(what: str) -> None:
-    reason = f"THE PAGE IS NOT TESTED IN A BROWSER: {what}"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)

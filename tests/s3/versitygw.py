@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import pytest
 
 from pipelines.ops.repository import ObjectStore, S3Place
 from pipelines.ops.repository.s3_client import TRIES, opened
@@ -18,6 +17,7 @@ from tests.certificates import Certificates
 from tests.ending import ended
 from tests.ports import free_port
 from tests.s3.program import NoServerError, s3_program
+from tests.unchecked import not_checked
 from tests.waiting import wait_until
 
 BUCKET = "kept"
@@ -106,7 +106,7 @@ def _program() -> Path:
     try:
         return s3_program()
     except NoServerError as error:
-        pytest.skip(f"NOT CHECKED: {error}")
+        not_checked(str(error))
 
 
 def _answers(server: S3Server, process: "subprocess.Popen[bytes]") -> bool:

@@ -5,10 +5,12 @@ import random
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -16,9 +18,33 @@ import redis
 
 from tests.stack.deployment import QUICK, Deployment, deployed
 from tests.stack.engine import Engine
+from tests.waiting import wait_until
 
 HOLDERS = ("redis", "backend")
 _SEED = 20261125
+_SAID = (
+    "the keeper of a lighthouse winds its clockwork every four hours",
+    "bread rises because yeast eats sugar and breathes out gas",
+    "a violin is tuned in fifths, from G up to E",
+    "the glacier carried these boulders down into the valley",
+    "a queue that is full tells its writers to wait",
+)
+"""What documents say, each of something else, so that a question has one answer."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a stack holds and answers, but for what a Writer wrote; caches of answers are left out.
+
+    Keys with what DUMP says of them, documents with their texts, the turns of the session, and for each
+    thing that documents say the best hit and the answer with its citation.
+    """
+
+    keys: dict[bytes, bytes]
+    documents: dict[str, str]
+    turns: list[dict[str, Any]]
+    hits: list[dict[str, Any]]
+    answers: list[dict[str, Any]]
 
 
 @contextmanager
@@ -40,30 +66,52 @@ def fill(made: Deployment, *, keys: int = 2000, documents: int = 5, size: int = 
         client.xgroup_create("stream", "group", "0")
     with made.client() as client:
         for number in range(documents):
-            add(client, f"document-{number}")
+            add(client, f"document-{number}", _SAID[number % len(_SAID)])
         asked = {"question": "What is said?", "session_id": "mine"}
         client.post("/api/query", json=asked).raise_for_status()
 
 
-def add(client: httpx.Client, name: str) -> None:
+def add(client: httpx.Client, name: str, says: str = "the tide follows the moon") -> None:
     """Keep a document of that name."""
-    text = f"This is what {name} says: the tide follows the moon."
+    text = f"This is what {name} says: {says}."
     client.post("/api/documents", json={"id": name, "title": name, "text": text}).raise_for_status()
 
 
-def held(made: Deployment) -> tuple[dict[bytes, bytes], list[str], int]:
-    """Return every key with what DUMP says of it, the names of documents, and the turns of the session."""
+def held(made: Deployment) -> Held:
+    """Ask for all that a stack holds, and for answers from it, which are worked out anew."""
     with made.redis() as client:
-        found = {key: bytes(client.dump(key) or b"") for key in sorted(client.scan_iter(count=1000))}
+        names = sorted(client.scan_iter(count=1000))
+        if cached := [name for name in names if name.startswith(b"synapse:answer:")]:
+            client.delete(*cached)
+        lasting = [name for name in names if name not in cached and b"written" not in name]
+        keys = {name: bytes(client.dump(name) or b"") for name in lasting}
     with made.client() as client:
-        documents = _documents(client)
         session = client.get("/api/sessions/mine").raise_for_status().json()
-    cached = [key for key in found if b"cache" in key]
-    return (
-        {key: value for key, value in found.items() if key not in cached and b"written" not in key},
-        sorted(one for one in documents if not one.startswith("written")),
-        len(session["turns"]),
-    )
+        return Held(
+            keys,
+            {name: _text(client, name) for name in _documents(client) if not name.startswith("written")},
+            session["turns"],
+            [_best_hit(client, says) for says in _SAID],
+            [_answer(client, says) for says in _SAID],
+        )
+
+
+def _text(client: httpx.Client, name: str) -> str:
+    return str(client.get(f"/api/documents/{name}").raise_for_status().json()["text"])
+
+
+def _best_hit(client: httpx.Client, says: str) -> dict[str, Any]:
+    asked = {"text": says, "limit": 1}
+    (hit,) = client.post("/api/search", json=asked).raise_for_status().json()["hits"]
+    return {**hit, "score": round(hit["score"], 4)}
+
+
+def _answer(client: httpx.Client, says: str) -> dict[str, Any]:
+    asked = {"question": f"Is it so that {says}?", "limit": 1}
+    answer = client.post("/api/query", json=asked).raise_for_status().json()
+    cited = [{**one, "score": round(one["score"], 4)} for one in answer["citations"]]
+    assert cited, answer
+    return {"text": answer["text"], "citations": cited}
 
 
 def _documents(client: httpx.Client) -> list[str]:
@@ -74,8 +122,16 @@ def _documents(client: httpx.Client) -> list[str]:
         page = client.get("/api/documents", params=asked).raise_for_status().json()
         found += [one["id"] for one in page["documents"]]
         if page["next"] is None:
-            return found
+            return sorted(found)
         asked["cursor"] = page["next"]
+
+
+def restart_redis(made: Deployment) -> None:
+    """Kill Redis and start it again: it holds what its disk holds."""
+    made.compose("kill", "redis")
+    made.up(*HOLDERS)
+    with made.client() as client:
+        wait_until(lambda: client.get("/health").json()["state"] == "ok", "the backend has found it again")
 
 
 def destroy(made: Deployment) -> None:
@@ -87,10 +143,13 @@ def destroy(made: Deployment) -> None:
 
 
 class Writer:
-    """Writes numbered keys and documents until it is stopped, and remembers which were acknowledged."""
+    """Writes numbered keys and documents until it is stopped, and remembers which were acknowledged.
+
+    `keys` says of each when that was, on the monotonic clock.
+    """
 
     def __init__(self, made: Deployment) -> None:
-        self.keys: list[int] = []
+        self.keys: dict[int, float] = {}
         self.documents: list[int] = []
         # What another writer has written must not stand for what this one has lost.
         self._mark = secrets.token_hex(4)
@@ -111,7 +170,11 @@ class Writer:
     def missing(self) -> tuple[list[int], list[int]]:
         """Return which acknowledged keys and documents are not there."""
         with self._made.redis() as client:
-            keys = [number for number in self.keys if not client.exists(f"written:{self._mark}:{number}")]
+            keys = [
+                number
+                for number in self.keys
+                if client.get(f"written:{self._mark}:{number}") != str(number).encode()
+            ]
         with self._made.client() as client:
             found = [client.get(self._document(number)).status_code for number in self.documents]
         return keys, [number for number, code in zip(self.documents, found, strict=True) if code != 200]
@@ -128,7 +191,7 @@ class Writer:
                     client.set(f"written:{self._mark}:{number}", number)
             except redis.RedisError:
                 continue
-            self.keys.append(number)
+            self.keys[number] = time.monotonic()
 
     def _add(self) -> None:
         number = 0

@@ -26,6 +26,7 @@ from tests.browser.test_service import (
 from tests.stack.deployment import UNHURRIED
 from tests.stack.engine import Engine
 from tests.stack.whole import Whole, whole_stack
+from tests.unchecked import not_checked
 
 __all__ = [
     "test_a_conversation_survives_a_reload_and_is_gone_on_with",
@@ -42,7 +43,7 @@ __all__ = [
 def site(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     """Run production."""
     if shutil.which("chromium") is None:
-        pytest.skip("NOT CHECKED in a browser: no Chromium on this machine")
+        not_checked("the page in a browser, no Chromium on this machine")
     with whole_stack(docker, tmp_path_factory.mktemp("browser"), UNHURRIED) as running:
         yield running
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import FLAGS
-from tests.stack.deployment import DEVELOPMENT, Deployment, deployed, wait_until
+from tests.browser.chromium import chromium_running, profile
+from tests.stack.deployment import DEVELOPMENT, Deployment, deployed
 from tests.stack.engine import Engine
+from tests.unchecked import not_checked
+from tests.waiting import wait_until
 
 URL = "http://127.0.0.1:5173"
 
@@ -31,18 +33,15 @@ def made(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
 def browser(made: Deployment) -> Iterator[Browser]:
     """Run Chromium."""
     if shutil.which("chromium") is None:
-        pytest.skip("NOT CHECKED in a browser: no Chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
+        not_checked("the page in a browser, no Chromium on this machine")
+    with chromium_running(shutil.which("chromium")) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """Open the page of Vite."""
-    with browser.new_context(base_url=URL, viewport={"width": 1280, "height": 800}) as context:
-        context.set_default_timeout(30_000)
+    with profile(browser, URL, patience_s=30) as context:
         page = context.new_page()
         page.goto("/")
         yield page

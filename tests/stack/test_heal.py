@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unchecked import not_checked
+
 HEAL = Path(__file__).parents[2] / "deploy" / "health" / "heal.sh"
 _SILENT = ("/bin/sh", "-c", "kill -KILL $$")
 """What `timeout` makes of a command that gives no answer, at once."""
@@ -18,7 +20,7 @@ _KILL = re.compile(r"^( *)(kill .*)$", re.MULTILINE)
 def shell(request: pytest.FixtureRequest) -> list[str]:
     """Run it by the shell of Debian and by that of alpine's kind, where the machine has one."""
     if request.param == "busybox" and shutil.which("busybox") is None:
-        pytest.skip("NOT CHECKED: there is no busybox on this machine")
+        not_checked("there is no busybox on this machine")
     return ["busybox", "sh"] if request.param == "busybox" else ["/bin/sh"]
 
 

@@ -8,11 +8,13 @@ from threading import Thread
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser.conftest import FLAGS
+from tests.browser.chromium import chromium_running, profile
+from tests.browser.tabs import sign_in
 from tests.stack.engine import Engine
 from tests.stack.whole import Whole, whole_stack
+from tests.unchecked import not_checked
 
 REBOUND = "rebound.example"
 # A form can send JSON, when its one field's name and value are its halves.
@@ -27,7 +29,7 @@ OWN = """() => fetch("/api/documents", {method: "POST", headers: {"Content-Type"
 def site(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     """Run production."""
     if shutil.which("chromium") is None:
-        pytest.skip("NOT CHECKED in a browser: no Chromium on this machine")
+        not_checked("the page in a browser, no Chromium on this machine")
     with whole_stack(docker, tmp_path_factory.mktemp("others")) as running:
         yield running
 
@@ -37,22 +39,16 @@ def browser(site: Whole) -> Iterator[Browser]:
     """Run Chromium, to which a foreign name means this machine."""
     # What newer browsers do against this by themselves must not stand in for what the service does.
     off = "LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests,PrivateNetworkAccessSendPreflights"
-    flags = [*FLAGS, f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1", f"--disable-features={off}"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+    flags = (f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1", f"--disable-features={off}")
+    with chromium_running(shutil.which("chromium"), *flags) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def signed_in(browser: Browser, site: Whole) -> Iterator[BrowserContext]:
     """Open a profile that holds the cookie of a signed-in user."""
-    with browser.new_context(base_url=site.url) as context:
-        page = context.new_page()
-        page.goto("/status")
-        page.get_by_label("Token").fill(site.made.token)
-        page.get_by_label("Token").press("Enter")
-        expect(page.get_by_role("button", name="Sign out").first).to_be_visible()
+    with profile(browser, site.url, patience_s=30) as context:
+        sign_in(context.new_page(), site.made.token)
         yield context
 
 

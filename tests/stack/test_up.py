@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,17 +63,19 @@ def watch(made: Deployment, service: str, began: float) -> Times:
 
 
 @pytest.mark.parametrize("name", sorted(FORMS))
-def test_it_comes_up(older: Engine, tmp_path: Path, name: str) -> None:
+def test_it_comes_up(older: Engine, tmp_path: Path, figure: Callable[[str], None], name: str) -> None:
     """All are healthy, on an engine that waits a whole interval before it asks a service first."""
     with deployed(older, tmp_path, FORMS[name]) as made:
-        _come_up(made, name)
+        _come_up(made, name, figure)
 
 
 @pytest.mark.parametrize("name", sorted(FORMS))
-def test_it_comes_up_where_starts_are_probed(newer: Engine, tmp_path: Path, name: str) -> None:
+def test_it_comes_up_where_starts_are_probed(
+    newer: Engine, tmp_path: Path, figure: Callable[[str], None], name: str
+) -> None:
     """All are healthy, and none has waited for a whole interval."""
     with deployed(newer, tmp_path, (*FORMS[name], PROBES_STARTS)) as made:
-        _come_up(made, name)
+        _come_up(made, name, figure)
         for service in SERVICES:
             state, check = (made.inspect(f"synapse_{service}")[part] for part in ("State", "Config"))
             assert check["Healthcheck"]["StartInterval"] == SECOND_NS, service
@@ -83,15 +86,15 @@ def test_it_comes_up_where_starts_are_probed(newer: Engine, tmp_path: Path, name
             assert min(waits).total_seconds() * SECOND_NS < check["Healthcheck"]["Interval"], (service, waits)
 
 
-def _come_up(made: Deployment, name: str) -> None:
+def _come_up(made: Deployment, name: str, figure: Callable[[str], None]) -> None:
     """Start all; state the times of each beside the reference, for whoever reads them."""
     with ThreadPoolExecutor(3) as watchers:
         began = time.time()
         watched = {service: watchers.submit(watch, made, service, began) for service in SERVICES}
         made.up()
         took = {service: times.result() for service, times in watched.items()}
-    print(  # noqa: T201  # figures for whoever runs it
-        f"\n{name}, engine {made.engine.version()}: "
+    figure(
+        f"{name}, engine {made.engine.version()}: "
         + "; ".join(
             f"{service} answers {one.own:.1f} s after its start and {one.answered:.1f} s after `up`, "
             f"is healthy after {one.healthy:.1f} s"

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unchecked import not_checked
+
 PROJECT = Path(__file__).parents[2]
 ZIZMOR = (str(Path(sys.executable).parent / "zizmor"), "--offline", "--quiet", "--no-progress", ".github")
 RIGHTS = "permissions:\n      contents: read # the checkout"
@@ -20,7 +22,7 @@ def actionlint(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """Return actionlint, made from its Go module where there is Go."""
     go = shutil.which("go")
     if go is None:
-        pytest.skip("NOT CHECKED, workflows were not linted by actionlint: there is no Go to build it")
+        not_checked("workflows were not linted by actionlint: there is no Go to build it")
     built = tmp_path_factory.mktemp("actionlint") / "actionlint"
     command = [go, "build", "-o", str(built), "github.com/rhysd/actionlint/cmd/actionlint"]
     done = subprocess.run(

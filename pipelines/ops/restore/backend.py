@@ -2,6 +2,7 @@
 
 import base64
 import time
+from contextlib import suppress
 
 import httpx
 import numpy as np
@@ -61,11 +62,12 @@ def _is_known(answer: httpx.Response) -> bool | None:
 def check_backend(work: Context, documents: StagedDocuments | None) -> None:
     """Raise OpsError unless a backend that answers serves the new epochs and the canaries' answers.
 
-    A backend that is not running is no error: it will open what the pointers say.
+    A backend that is not running is no error: it will open what the pointers say. One that hangs is.
     """
     with backend_client(work.settings, seconds=_REPLY_S) as client:
         try:
-            client.get("/health")
+            with suppress(httpx.ReadTimeout):  # it hangs, or is only slow: see what it serves
+                client.get("/health")
         except httpx.TransportError:
             work.watch.note("The backend is not running; it will open the restored data when it starts.")
             return

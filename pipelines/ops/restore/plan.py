@@ -7,10 +7,11 @@ from typing import Literal
 
 from app.stores.index.layout import CollectionFolder, indexes_root
 from pipelines.ops.context import Context
-from pipelines.ops.errors import DamagedError, OpsError, RefusedError, UnreachableError
-from pipelines.ops.model import RestorePoint
+from pipelines.ops.errors import DamagedError, NothingError, OpsError, RefusedError, UnreachableError
+from pipelines.ops.model import RedisSource, RestorePoint
 from pipelines.ops.redis.boot import program_for
 from pipelines.ops.redis.connection import named
+from pipelines.ops.redis.facts import ServerVersion
 from pipelines.ops.redis.reach import on_this_machine
 from pipelines.ops.repository import PointRef, Standing
 from pipelines.ops.restore import room
@@ -94,14 +95,22 @@ def _target(work: Context, point: RestorePoint, into: Path | None) -> tuple[Kind
                     f"Nobody answers at {named(address)}, and a stopped Redis is restored where it ran.",
                     "Start it, run the restore there, or write plain files with --into FOLDER.",
                 )
-            program_for(point.redis, work.scratch)
+            _check_version(work, point.redis, None)
         return "stopped", None
     if point.redis is None:
         return "running", None
     check_free(address)
     target = look_at(address, point.redis)
-    program_for(point.redis, work.scratch, master_of=target.version)
+    _check_version(work, point.redis, target.version)
     return "running", target
+
+
+def _check_version(work: Context, source: RedisSource, target: ServerVersion | None) -> None:
+    """Refuse a point that no server here can load and hand to the target."""
+    try:
+        program_for(source, work.scratch, master_of=target)
+    except NothingError as error:
+        raise RefusedError(error.what, error.hint) from error
 
 
 def _check_safety(work: Context) -> None:

@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from tests.ports import free_port
+from tests.unchecked import not_checked
 
 NAME = "pusher"
 PASSWORD = "a-registry-password"
@@ -39,7 +40,7 @@ def registry(folder: Path, auth: Mapping[str, object] | None = None) -> Iterator
     """Run a registry while the block lasts; `auth` is that part of its configuration."""
     program = shutil.which("docker-registry")
     if program is None:
-        pytest.skip("NOT CHECKED, there is no docker-registry on this machine")
+        not_checked("there is no docker-registry on this machine")
     folder.mkdir()
     host = f"127.0.0.1:{free_port()}"
     settings: dict[str, object] = {

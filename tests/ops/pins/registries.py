@@ -14,10 +14,10 @@ from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
-import pytest
 
 from tests.ending import ended
 from tests.ports import free_port
+from tests.unchecked import not_checked
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -56,7 +56,7 @@ def registry(folder: Path) -> Iterator[Registry]:
     """Run a registry that keeps its images in a folder."""
     program = shutil.which(_PROGRAM)
     if program is None:
-        pytest.skip(f"NOT CHECKED, no registry was asked: there is no {_PROGRAM}")
+        not_checked(f"no registry was asked: there is no {_PROGRAM}")
     address = f"127.0.0.1:{free_port()}"
     settings = {
         "version": "0.1",

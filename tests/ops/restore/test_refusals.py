@@ -174,7 +174,7 @@ def test_only_a_server_newer_than_the_target(tmp_path: Path) -> None:
         limited = Context(
             work.settings, work.repository, Scratch(newer, work.scratch.root), work.watch, work.now
         )
-        with untouched(one, work), pytest.raises(NothingError, match="hand it to redis") as caught:
+        with untouched(one, work), pytest.raises(RefusedError, match="hand it to redis") as caught:
             restore(limited, point)
         assert "SYNAPSE_REDIS_SERVER" in caught.value.hint
 

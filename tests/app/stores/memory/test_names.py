@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unchecked import not_checked
+
 _SILENT = "127.0.0.99"
 _ASK = """
 import asyncio, gc, logging, uvloop
@@ -41,11 +43,11 @@ uvloop.run(ask())
 def silent_names(tmp_path: Path) -> Iterator[tuple[str, ...]]:
     """Give a command under which names are asked of a server that never answers."""
     if shutil.which("unshare") is None:
-        pytest.skip("NOT CHECKED with a silent name server: there is no unshare to put one in place")
+        not_checked("a silent name server: there is no unshare to put one in place")
     # Root of a container may be refused it too.
     tried = subprocess.run(["unshare", "--mount", "true"], capture_output=True, text=True, check=False)
     if tried.returncode:
-        pytest.skip(f"NOT CHECKED with a silent name server, as none may be laid: {tried.stderr.strip()}")
+        not_checked(f"a silent name server, as none may be laid: {tried.stderr.strip()}")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind((_SILENT, 53))
         (tmp_path / "resolv.conf").write_text(f"nameserver {_SILENT}\noptions timeout:1 attempts:1\n")
