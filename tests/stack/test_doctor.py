@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from tests.app.doubles import ModelServer, serving
 from tests.disks import fill_up, small_disk
 from tests.servers import answering
 from tests.stack.deployment import QUICK, Deployment, deployed
 from tests.stack.engine import Engine
 from tests.waiting import wait_until
+
+GATEWAY = "{{(index .IPAM.Config 0).Gateway}}"
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +55,14 @@ def test_all_is_well(stack: Deployment) -> None:
     wanted = {"containers", "redis", "backend", "api", "docs", "page", "data folder", "index documents"}
     wanted = {"container redis", "container backend", "container frontend"} | wanted - {"containers"}
     wanted |= {
+        *(
+            "backend: redis",
+            "backend: index",
+            "last backup",
+            "repository",
+            "redis persistence",
+            "redis memory",
+        ),
         "form",
         "secrets",
         "redis capture",
@@ -90,9 +102,16 @@ def test_the_index_folder_is_unreadable(stack: Deployment) -> None:
     """The backend says which dependency is down and why."""
     data = Path(stack.rendered()["services"]["backend"]["volumes"][0]["source"])
     with put_away(data / "faiss_indexes"):
-        wait_until(lambda: {"backend: index", "indexes"} & set(red(stack)), "it is noticed")
+        found = wait_until_red(stack, "backend: index")
+        assert "faiss_indexes" in found or "ermission" in found, found
     stack.compose("restart", "--timeout", "5", "backend")
     wait_until(lambda: not red(stack), "all is well again")
+
+
+def wait_until_red(stack: Deployment, line: str) -> str:
+    """Return the reason of a line when it is red."""
+    wait_until(lambda: line in red(stack), f"{line} is red")
+    return red(stack)[line]
 
 
 @contextmanager
@@ -112,13 +131,76 @@ def put_away(folder: Path) -> Iterator[None]:
 
 def test_a_model_server_is_missing(stack: Deployment) -> None:
     """It is asked for from the container, where its address means the host."""
-    with (stack.folder / ".env").open("a") as settings:
-        settings.write("MODEL_Q2_FAST_1_URL=http://host.docker.internal:9\n")
+    with added(stack, "MODEL_Q2_FAST_1_URL=http://host.docker.internal:9"):
+        found = red(stack)["model MODEL_Q2_FAST_1_URL"]
+    assert "host.docker.internal:9 cannot be reached" in found
+    assert "Connection refused" in found
+
+
+def test_a_model_server_on_the_host_answers(stack: Deployment) -> None:
+    """Where it listens for containers, it is green and writes the answers."""
+    gateway = stack.engine.docker("network", "inspect", "bridge", "--format", GATEWAY).strip()
+    server = ModelServer()
+    with serving(server.app(), gateway) as url:
+        port = url.rpartition(":")[2]
+        with added(stack, f"MODEL_Q2_FAST_1_URL=http://host.docker.internal:{port}"):
+            stack.up()
+            assert findings(stack)["model MODEL_Q2_FAST_1_URL"]["state"] == "green"
+            with stack.client() as client:
+                text = {"title": "Parrots", "text": "The parrot is blue."}
+                client.post("/api/documents", json=text).raise_for_status()
+                answer = client.post("/api/query", json={"question": "What is the parrot?"}).json()
+    stack.up()
+    assert server.asked
+    assert answer["text"] == "The parrot is blue [1]."
+    assert answer["model"]
+
+
+@contextmanager
+def added(stack: Deployment, line: str) -> Iterator[None]:
+    """Let .env have a further line while the block runs."""
+    settings = stack.folder / ".env"
+    kept = settings.read_text()
+    settings.write_text(f"{kept}{line}\n")
     try:
-        assert "host.docker.internal:9 cannot be reached" in red(stack)["model MODEL_Q2_FAST_1_URL"]
+        yield
     finally:
-        kept = (stack.folder / ".env").read_text().replace("MODEL_Q2_FAST_1_URL", "#MODEL")
-        (stack.folder / ".env").write_text(kept)
+        settings.write_text(kept)
+
+
+def test_the_page_is_away(stack: Deployment) -> None:
+    """Its container is gone, and with it the one port: the API, its page of documentation, the page."""
+    stack.compose("rm", "--force", "--stop", "frontend")
+    try:
+        found = red(stack)
+        assert "container frontend" in found
+        assert "no port of the page is published" in found["page"]
+    finally:
+        stack.up()
+
+
+def test_the_backend_is_away(stack: Deployment) -> None:
+    """Docker says so of its container; the rest of the checklist is gone through all the same."""
+    stack.compose("kill", "backend")
+    try:
+        found = red(stack)
+        assert "exited" in found["container backend"]
+        assert "backend" in found
+    finally:
+        stack.compose("start", "backend")
+        wait_until(lambda: not red(stack), "all is well again")
+
+
+def test_the_backend_hangs(stack: Deployment) -> None:
+    """Docker calls it healthy still: the checklist asks for itself, and does not hang with it."""
+    wait_until(lambda: stack.healthy("synapse_backend"), "it is healthy")
+    first = stack.started("synapse_backend")
+    for pid in stack.pids("synapse_backend"):
+        os.kill(pid, signal.SIGSTOP)
+    found = red(stack)
+    assert "backend" in found, found
+    wait_until(lambda: stack.started("synapse_backend") != first, "it is started again", 120)
+    wait_until(lambda: not red(stack), "all is well again", 120)
 
 
 def test_a_memory_limit_is_removed(stack: Deployment) -> None:
@@ -143,9 +225,11 @@ def test_a_port_is_taken(stack: Deployment) -> None:
         kept = (stack.folder / ".env").read_text()
         taken = kept.replace(f"SYNAPSE_PORT={stack.ports['SYNAPSE_PORT']}", f"SYNAPSE_PORT={port}")
         (stack.folder / ".env").write_text(taken)
-        assert stack.compose("up", "--detach", "--no-build", "frontend", check=False).returncode
-        found = red(stack)
-        (stack.folder / ".env").write_text(kept)
+        try:
+            assert stack.compose("up", "--detach", "--no-build", "frontend", check=False).returncode
+            found = red(stack)
+        finally:
+            (stack.folder / ".env").write_text(kept)
     assert "already" in found["container frontend"]
     assert str(port) in found["container frontend"]
     stack.compose("rm", "--force", "--stop", "frontend")

@@ -2,30 +2,45 @@
 
 import asyncio
 import http.client
+import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosedError
+from websockets.frames import CloseCode
+from websockets.sync.client import connect
 
 from tests.app.load import Load
+from tests.nginx.answers import ask
+from tests.nginx.headers import check
+from tests.stack.deployment import children
 from tests.stack.engine import Engine
 from tests.stack.whole import Whole, end_worker, whole_stack
 from tests.waiting import wait_until
 
 CLIENTS = 200
 WITHOUT = {("POST", "/api/login"), ("GET", "/api/login")}
-HEADERS = (
-    "content-security-policy",
-    "x-content-type-options",
-    "referrer-policy",
-    "x-frame-options",
-    "cross-origin-opener-policy",
-    "cross-origin-resource-policy",
-    "permissions-policy",
-)
+WORKERS = 4
+PLACES = {
+    "/": 200,
+    "/documents/x": 200,
+    "/assets/none.js": 404,
+    "/robots.txt": 200,
+    "/api/documents": 401,
+    "/api/query/stream": 401,
+    "/api/documents/files": 401,
+    "/api/login": 200,
+    "/api/nothing": 401,
+    "/health": 200,
+    "/metrics": 404,
+    "/ws": 401,
+}
+"""What is asked for without the token, and the status with which it is answered."""
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +57,10 @@ def stranger(site: Whole) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_without_the_token_nothing_is_read_or_written(stranger: httpx.Client) -> None:
+def test_without_the_token_nothing_is_read_or_written(stranger: httpx.Client, site: Whole) -> None:
     """Every operation that the API describes, but the sign-in itself."""
+    site.add("Kept", "It is here before and after.")
+    held = _held(site)
     described = stranger.get("/api/openapi.json").json()["paths"]
     asked = [
         (method.upper(), path)
@@ -57,6 +74,25 @@ def test_without_the_token_nothing_is_read_or_written(stranger: httpx.Client) ->
         assert answer.status_code == 401, (method, path, answer.text)
         assert answer.json()["error"]["hint"]
     assert stranger.get("/health").json() == {"state": "ok", "dependencies": [], "collections": []}
+    assert _held(site) == held
+
+
+def _held(site: Whole) -> list[object]:
+    """Return what the documents and the sessions are."""
+    with site.client() as client:
+        asked = [client.get(path).raise_for_status() for path in ("/api/documents", "/api/sessions")]
+    return [answer.json() for answer in asked]
+
+
+def test_nobody_listens_without_the_token(site: Whole) -> None:
+    """Events are told to whoever shows it, and to nobody else."""
+    place = f"ws://127.0.0.1:{site.made.ports['SYNAPSE_PORT']}/ws"
+    with connect(place, proxy=None) as stranger, pytest.raises(ConnectionClosedError) as refused:
+        stranger.recv(30)
+    assert refused.value.rcvd
+    assert refused.value.rcvd.code == CloseCode.POLICY_VIOLATION
+    with connect(place, proxy=None, additional_headers=site.headers) as told:
+        assert json.loads(told.recv(30))["kind"] == "hello"
 
 
 @pytest.mark.parametrize("path", ["/metrics", "//metrics", "/api/../metrics", "/%6detrics", "/Metrics"])
@@ -81,26 +117,58 @@ def test_another_page_and_another_name_are_refused(stranger: httpx.Client, site:
     assert rebound.status_code == 421
 
 
+@pytest.mark.parametrize("path", PLACES)
+def test_headers_of_every_place(site: Whole, path: str) -> None:
+    """Each of them once and with its value, whatever the status."""
+    answer = ask(site.made.ports["SYNAPSE_PORT"], path)
+    assert answer.status == PLACES[path]
+    check(answer)
+
+
 @pytest.mark.parametrize(
-    "path",
-    ["/", "/documents/x", "/assets/none.js", "/robots.txt", "/api/documents", "/health", "/metrics", "/ws"],
+    ("path", "status"), [("/api/query/stream", 405), ("/api/nothing", 404), ("/ws", 404)]
 )
-def test_headers_of_every_place(stranger: httpx.Client, path: str) -> None:
-    """Each of them once, whatever the status."""
-    answer = stranger.get(path)
-    for name in HEADERS:
-        assert len(answer.headers.get_list(name)) == 1, (path, name)
-    assert "unsafe" not in answer.headers["content-security-policy"]
-    assert answer.headers["server"] == "nginx"
+def test_headers_of_what_is_refused_to_its_owner(site: Whole, path: str, status: int) -> None:
+    """With the token it is said what is wrong, under the same headers."""
+    answer = ask(site.made.ports["SYNAPSE_PORT"], path, headers=site.headers)
+    assert answer.status == status
+    check(answer)
+
+
+def test_headers_of_what_the_page_loads(site: Whole) -> None:
+    """Each asset that the page names."""
+    port = site.made.ports["SYNAPSE_PORT"]
+    named = re.findall(rb'(?:src|href)="(/assets/[^"]+)"', ask(port, "/").body)
+    assert len(named) >= 2
+    for path in named:
+        answer = ask(port, path.decode())
+        assert answer.status == 200
+        check(answer)
+
+
+@pytest.mark.parametrize(("path", "size"), [("/api/query", 1_200_000), ("/api/documents/files", 60_000_000)])
+def test_too_much_is_refused_in_words(site: Whole, path: str, size: int) -> None:
+    """By its length alone, before it is sent: with the headers of all answers, and what to do."""
+    headers = {**site.headers, "Content-Type": "application/json", "Content-Length": str(size)}
+    answer = ask(site.made.ports["SYNAPSE_PORT"], path, "POST", headers=headers)
+    assert answer.status == 413
+    check(answer)
+    assert answer.problem()["hint"]
 
 
 def test_four_workers_agree_after_writes(site: Whole) -> None:
-    """Whoever is asked on a new connection knows what was just written."""
+    """Whoever is asked on a new connection finds what was just written, and no longer what was taken out."""
+    assert len(children(site.made.pids("synapse_backend")[0])) == WORKERS
     for number in range(5):
-        added = site.add(f"Agreed {number}", f"It was agreed {number} times.")
-        for _ in range(12):
-            answer = httpx.get(f"{site.url}/api/documents/{added}", headers=site.headers, trust_env=False)
-            assert answer.status_code == 200
+        added = site.add(f"Agreed {number}", f"It was agreed {number} times in Utrecht.")
+        found = [_asked(site, "GET", added) for _ in range(12)]
+        assert [answer.status_code for answer in found] == [200] * 12
+        assert all(added in _search(site, f"agreed {number} times in Utrecht") for _ in range(12))
+        assert _asked(site, "DELETE", added).is_success
+        assert {_asked(site, "GET", added).status_code for _ in range(12)} == {404}
+        assert not any(added in _search(site, f"agreed {number} times in Utrecht") for _ in range(12))
+    for route in ("/api/search", "/api/documents/{document_id}"):
+        assert len(_answered(site, route)) > 1, route
 
 
 def test_a_worker_is_replaced_without_a_loss(site: Whole) -> None:
@@ -159,3 +227,23 @@ def _runs(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def _asked(site: Whole, method: str, document: str) -> httpx.Response:
+    """Ask for a document on a connection of its own, so that any worker may be the one."""
+    url = f"{site.url}/api/documents/{document}"
+    return httpx.request(method, url, headers=site.headers, trust_env=False, timeout=30)
+
+
+def _search(site: Whole, text: str) -> set[str]:
+    """Return the documents that are found, asked on a connection of its own."""
+    url = f"{site.url}/api/search"
+    answer = httpx.post(url, json={"text": text}, headers=site.headers, trust_env=False, timeout=30)
+    return {hit["document_id"] for hit in answer.raise_for_status().json()["hits"]}
+
+
+def _answered(site: Whole, route: str) -> set[int]:
+    """Return the processes that the log says answered a route."""
+    lines = site.made.compose("logs", "--no-color", "--no-log-prefix", "backend").stdout.splitlines()
+    told = [json.loads(line) for line in lines if line.startswith("{")]
+    return {line["process"] for line in told if line.get("route") == route}
