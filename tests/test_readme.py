@@ -126,5 +126,5 @@ def test_each_line_for_cron_works(stack: str, environ: dict[str, str], demo: dic
 
 def test_the_exit_codes_are_those_of_the_table() -> None:
     """The README's table names every code, and no other."""
-    table = re.findall(r"^\| (\d) \|", README.read_text(), re.MULTILINE)
+    table = re.findall(r"^\| (\d+) \|", README.read_text(), re.MULTILINE)
     assert [int(code) for code in table] == [code.value for code in ExitCode]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.ending import ended
 from tests.ops.restore.stack import Stack, stack
 
 SYNAPSE = Path(sys.executable).parent / "synapse"
+_TRIES = 5
 
 
 @pytest.fixture
@@ -48,13 +50,29 @@ def test_a_restore_that_is_told_to_end(one: Stack, signals: tuple[signal.Signals
         for number in range(80):
             client.set(f"large:{number}", os.urandom(1_000_000))
     one.backup(one.work())
+    for _ in range(_TRIES):
+        with one.client() as client:
+            client.set("later", 1)
+        before = one.state()
+        code, told, answer = _told_to_end(one, signals)
+        if code:
+            break  # on a busy machine the signal may come when all is done
+    assert code == 130
+    assert answer["error"]["what"] == "Interrupted."
+    assert [line for line in told if "The old data is back." in line]
     with one.client() as client:
-        client.set("later", 1)
-    before = one.state()
+        assert client.get("later") == b"1"
+    assert one.state() == before
+    assert not restore_marker(one.work().data_dir).exists()
+
+
+def _told_to_end(one: Stack, signals: tuple[signal.Signals, ...]) -> tuple[int, list[str], dict[str, Any]]:
+    """Send the first signal in the swap, the others in the way back; return code, talk and document."""
     process = synapse(one, "restore", "latest", "--yes", "--json")
+    told: list[str] = []
     with ended(process):
         assert process.stderr
-        told: list[str] = []
+        assert process.stdout
         for line in process.stderr:
             told.append(line)
             if "Swap the data of Redis" in line:
@@ -62,14 +80,7 @@ def test_a_restore_that_is_told_to_end(one: Stack, signals: tuple[signal.Signals
             if "Roll back" in line or "Swap the old data back" in line:
                 for number in signals[1:]:
                     process.send_signal(number)
-        assert process.wait(60) == 130
-        assert process.stdout
-        assert json.loads(process.stdout.read())["error"]["what"] == "Interrupted."
-    assert [line for line in told if "The old data is back." in line]
-    with one.client() as client:
-        assert client.get("later") == b"1"
-    assert one.state() == before
-    assert not restore_marker(one.work().data_dir).exists()
+        return process.wait(60), told, json.loads(process.stdout.read())
 
 
 def test_a_restore_that_nobody_reads(one: Stack) -> None:
