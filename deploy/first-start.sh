@@ -24,8 +24,8 @@ fi
 # Other systems' editors: lines that end in CR LF, a last line that does not end.
 tr -d '\r' < .env | awk 1 | write
 
-files=docker-compose.yml:docker-compose.override.yml
-[ "$form" != production ] || files=docker-compose.yml:docker-compose.production.yml
+own=docker-compose.override.yml other=docker-compose.production.yml
+[ "$form" != production ] || { own=docker-compose.production.yml other=docker-compose.override.yml; }
 case $form:$(sed -n 's/^COMPOSE_FILE=//p' .env | tail -n 1) in
   development:*docker-compose.override.yml* | production:*docker-compose.production.yml* | :?*) ;;
   :)
@@ -35,13 +35,16 @@ case $form:$(sed -n 's/^COMPOSE_FILE=//p' .env | tail -n 1) in
     ;;
   *)
     grep -q '^COMPOSE_FILE=' .env || echo 'COMPOSE_FILE=' >> .env
-    sed "s#^COMPOSE_FILE=.*#COMPOSE_FILE=$files#" .env | write
-    echo "The form is $form: COMPOSE_FILE=$files in .env."
+    # Further files of the line, such as the keys of S3, are of both forms.
+    sed -e "/^COMPOSE_FILE=/s#$other#$own#" \
+      -e "/^COMPOSE_FILE=.*$own/!s#^COMPOSE_FILE=.*#COMPOSE_FILE=docker-compose.yml:$own#" .env | write
+    echo "The form is $form: $(sed -n '/^COMPOSE_FILE=/p' .env | tail -n 1) in .env."
     ;;
 esac
 
 # The folder is shut; the files in it are not, because each container reads its own as another user.
-mkdir -p -m 700 secrets
+mkdir -p secrets
+chmod 700 secrets
 for name in redis_password api_token; do
   if [ ! -s "secrets/$name" ]; then
     od -An -N24 -tx1 /dev/urandom | tr -d ' \n' > "secrets/$name"

@@ -71,6 +71,8 @@ def test_from_one_form_to_the_other_and_back(folder: Path) -> None:
     more = f"{PRODUCTION}:deploy/compose/engine25.yml"
     (folder / ".env").write_text((folder / ".env").read_text().replace(DEVELOPMENT, more))
     assert f"COMPOSE_FILE={made(folder, 'production')['COMPOSE_FILE']}" == more
+    other = made(folder, "development")["COMPOSE_FILE"]
+    assert f"COMPOSE_FILE={other}" == f"{DEVELOPMENT}:deploy/compose/engine25.yml"
     assert make(folder, "staging").returncode
 
 
@@ -85,6 +87,13 @@ def test_an_older_folder_is_asked_for_its_form(folder: Path) -> None:
     assert lines["REDIS_PASSWORD_FILE"] == "/kept/elsewhere"
     assert lines["MODEL_API_KEY_FILE"] == "./secrets/model_api_key"
     assert lines["SYNAPSE_PORT"] == "81"
+
+
+def test_a_folder_of_secrets_that_is_there_is_shut(folder: Path) -> None:
+    """Somebody made it for other keys, open as folders are; what is laid in it now is for nobody else."""
+    (folder / "secrets").mkdir(mode=0o755)
+    made(folder)
+    assert (folder / "secrets").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("written", ["as one line", "as another system"])

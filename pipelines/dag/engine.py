@@ -10,7 +10,7 @@ import anyio
 import dagger
 from dagger.client._config import Retry
 
-from pipelines.dag.errors import NoEngineError
+from pipelines.dag.errors import INSTALL, NoEngineError
 
 VERSION = "0.21.8"
 """Of the engine, of its command line program, and of the Python SDK: they only fit together."""
@@ -38,7 +38,7 @@ async def _check_versions(environ: Mapping[str, str]) -> None:
     """Raise NoEngineError unless there is a session, and the SDK and the CLI are of the one version."""
     if not environ.get("DAGGER_SESSION_PORT"):
         raise NoEngineError("There is no Dagger session.", _HINT)
-    _fits("The Dagger SDK (dagger-io)", _sdk_version(), "Install the locked packages: make .venv/.dev")
+    _fits("The Dagger SDK (dagger-io)", _sdk_version(), f"Install the locked packages: {INSTALL}")
     cli = shutil.which("dagger", path=environ.get("PATH"))
     if cli is not None:
         # Awaited, so that an interruption ends it too.

@@ -19,7 +19,7 @@ class Session:
     `run_id` is new in each run: laid into the environment before a command with effects, it keeps the engine
     from answering out of its cache. `facts` gathers what the report says of the run as a whole;
     `epochs` keeps the commit times of the images, which stay the same as long as it runs.
-    `any_tree` builds them from a tree with changes too: who restores publishes none of them.
+    `any_tree` builds them from a tree with changes too: who only looks or restores publishes none of them.
     """
 
     client: "dagger.Client"

@@ -99,8 +99,8 @@ def test_an_authority_of_ones_own_is_trusted_in_the_container_too(project: Proje
     assert str(tmp_path / "ca.pem") in asked
 
 
-@pytest.mark.parametrize("job", ["backup", "restore", "drill"])
-def test_a_tree_with_changes_can_be_saved_and_restored_from(project: Project, job: str) -> None:
+@pytest.mark.parametrize("job", ["ci", "backup", "restore", "drill"])
+def test_a_tree_with_changes_can_be_tested_saved_and_restored_from(project: Project, job: str) -> None:
     """Nothing of it is published; the day of a restore is no day to be asked for a commit."""
     with recording(going_well()) as recorder:
         assert project.run(recorder, job).code == 0

@@ -26,6 +26,15 @@ def test_every_image_is_there_before_one_gets_a_tag(project: Project) -> None:
     assert len({image for image, _, _ in order}) == 3
 
 
+def test_an_image_of_a_release_is_that_of_a_commit(project: Project) -> None:
+    """Changes that came after the tree was looked at are refused when the image is built."""
+    with recording(going_well()) as recorder:
+        assert project.run(recorder, "release", *WHERE, "--tag", "1").code == 0
+    epochs = [argv for argv in project.asked() if argv[:2] == ("image", "epoch")]
+    assert epochs
+    assert not any("--allow-dirty" in argv for argv in epochs)
+
+
 def test_a_registry_that_dies_between_images_leaves_no_tag(project: Project) -> None:
     """Two are there by their digests only, and the step fails with the command's code."""
     rule = running(("image", "push", "/image", "registry.example/team/synapse-frontend"), Fails(5), "stdout")

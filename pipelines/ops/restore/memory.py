@@ -34,7 +34,7 @@ def objections(target: Target, point_bytes: int, limit: int | None) -> Iterator[
     if most and peak > most:
         yield (
             f"Old and new data together need about {peak} bytes, and the target may use {most}.",
-            "Take a backup, empty the target (FLUSHALL), and restore then; or give it more memory meanwhile.",
+            "Give it more memory meanwhile; or take a backup, empty it (FLUSHALL), and restore by the id.",
         )
 
 

@@ -75,7 +75,7 @@ def objections(target: Target, source: RedisSource) -> Iterator[tuple[str, str]]
     if target.marks:
         yield (
             f"Another restore into the target has begun, or was never ended ({target.marks[0]}).",
-            f"Run `synapse points` where it began, or, if that is gone, FUNCTION DELETE {target.marks[0]}.",
+            f"Run `synapse verify` where it began, which ends it; else FUNCTION DELETE {target.marks[0]}.",
         )
     if target.aof_failed:
         yield "The target fails to write its AOF.", "Free space on its disk, then BGREWRITEAOF."
