@@ -25,7 +25,10 @@ PROBES_STARTS = 25
 _START_S = 60.0
 _STOP_S = 60.0
 _BESIDE = ("--bridge", "none", "--default-address-pool", "base=10.213.0.0/16,size=24")
-"""No `docker0`, and other addresses than the engine that it runs beside."""
+"""No `docker0`, and other addresses than the engine that it runs beside.
+
+It takes the other's `docker0` away, too: what needs the host by that bridge has a file that is run before.
+"""
 
 
 @dataclass(frozen=True, slots=True)

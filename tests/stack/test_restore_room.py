@@ -28,26 +28,6 @@ def test_a_full_disk(docker: Engine, tmp_path: Path) -> None:
         assert held(stack) == before
 
 
-def test_a_full_repository(docker: Engine, tmp_path: Path) -> None:
-    """A backup that finds no room says so and leaves the points that are there; nothing else is touched."""
-    (tmp_path / "kept").mkdir()
-    with (
-        small_disk(tmp_path / "kept", "size=24m,mode=777") as disk,
-        holders(docker, tmp_path / "stack", f"BACKUPS_DIR={disk}") as stack,
-    ):
-        fill(stack)
-        stack.ops("backup")
-        points = stack.ops("points", "list", "--json")
-        fill(stack, keys=3000, size=10_000)
-        before = held(stack)
-        done = stack.compose("run", "--rm", "-T", "ops", "backup", check=False)
-        assert done.returncode == 1, done.stdout + done.stderr
-        assert "space" in done.stderr or "bytes free" in done.stderr or "is full" in done.stderr, done.stderr
-        assert stack.ops("points", "list", "--json") == points
-        stack.ops("verify", "latest", "--level", "2")
-        assert held(stack) == before
-
-
 @pytest.mark.parametrize(("megabytes", "fits"), [(150, True), (200, False)])
 def test_a_full_redis_is_restored_or_refused(
     docker: Engine, tmp_path: Path, megabytes: int, *, fits: bool
