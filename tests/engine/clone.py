@@ -5,39 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-PROJECT = Path(__file__).parent.parent.parent
-_GIT = ("git", "-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A job that has ended: `said` is all that it and `dagger` wrote, stdout before stderr."""
-
-    code: int
-    stdout: str
-    stderr: str
-    reports: Path
-
-    @property
-    def said(self) -> str:
-        """All that was written to the terminal."""
-        return self.stdout + self.stderr
-
-    @property
-    def report(self) -> dict[str, object]:
-        """What report.json holds."""
-        found: dict[str, object] = json.loads((self.reports / "report.json").read_text())
-        return found
-
-    @property
-    def steps(self) -> dict[str, dict[str, object]]:
-        """Each step of the report, by its name."""
-        steps = self.report["steps"]
-        assert isinstance(steps, list)
-        return {step["name"]: step for step in steps}
+from tests.dag.recording.project import GIT, HERE, Ended
 
 
 class Clone:
@@ -47,9 +17,9 @@ class Clone:
         self.folder = folder / "clone"
         self.reports = folder / "reports"
         self._dagger = dagger
-        subprocess.run(["git", "clone", "-q", str(PROJECT), str(self.folder)], check=True)
-        for name in _git(PROJECT, "ls-files", "-mco", "--exclude-standard", "-z").split("\0"):
-            source = PROJECT / name
+        subprocess.run(["git", "clone", "-q", str(HERE), str(self.folder)], check=True)
+        for name in _git(HERE, "ls-files", "-mco", "--exclude-standard", "-z").split("\0"):
+            source = HERE / name
             if name and source.is_file():
                 (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, self.folder / name, follow_symlinks=False)
@@ -60,7 +30,7 @@ class Clone:
         when = _git(self.folder, "log", "-1", "--format=%cI").strip()
         environ = {**os.environ, "GIT_COMMITTER_DATE": when, "GIT_AUTHOR_DATE": when}
         for words in (("add", "--all"), ("commit", "-q", "--allow-empty", "-m", "What is tried")):
-            subprocess.run([*_GIT, *words], cwd=self.folder, env=environ, check=True)
+            subprocess.run([*GIT, *words], cwd=self.folder, env=environ, check=True)
 
     def replace(self, path: str, old: str, new: str) -> None:
         """Change a text in a file, and commit it."""

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.engine.clone import Clone, Ended
+from tests.dag.recording.project import Ended
+from tests.engine.clone import Clone
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 

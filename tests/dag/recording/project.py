@@ -34,11 +34,21 @@ class Ended:
         found: dict[str, object] = json.loads((self.reports / "report.json").read_text(encoding="utf-8"))
         return found
 
-    def states(self) -> dict[str, str]:
-        """Return how each step ended."""
+    @property
+    def said(self) -> str:
+        """All that was written to the terminal, stdout before stderr."""
+        return self.stdout + self.stderr
+
+    @property
+    def steps(self) -> dict[str, dict[str, object]]:
+        """Each step of the report, by its name."""
         steps = self.report()["steps"]
         assert isinstance(steps, list)
-        return {step["name"]: step["state"] for step in steps}
+        return {step["name"]: step for step in steps}
+
+    def states(self) -> dict[str, str]:
+        """Return how each step ended."""
+        return {name: str(step["state"]) for name, step in self.steps.items()}
 
 
 class Project:
