@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_COMPILE = $(BIN)/uv pip compile -q --no-strip-extras pyproject.toml --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock"
 
-.PHONY: demo test check format lock pipelines soak bench secrets clean
+.PHONY: demo test tests-on-servers tests-in-containers check format lock pipelines soak bench secrets clean
 
 include frontend/page.mk
 
@@ -14,8 +14,19 @@ demo: $(VENV)/.runtime
 
 test: check page page-tests
 	$(BIN)/python -m tests.s3.program
-	$(BIN)/pytest -n 2 -m "not soak and not bench" --ignore=tests/stack
-	$(BIN)/pytest -n 0 -m "not soak and not bench" --timeout=900 --durations=5 tests/stack
+	+@$(MAKE) --no-print-directory -j2 tests-on-servers tests-in-containers
+
+# Commands that the tests run must not believe that they are parts of this make.
+PYTEST = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(BIN)/pytest -m "not soak and not bench"
+IN_CONTAINERS = build/tests-in-containers.log
+
+tests-on-servers:
+	$(PYTEST) -n 2 --ignore=tests/stack
+
+# They wait more than they work, so they run beside the others; what they say is shown whole, at their end.
+tests-in-containers:
+	@echo "The tests in containers run meanwhile: tail -f $(IN_CONTAINERS)" && mkdir -p build
+	@$(PYTEST) -n 0 --timeout=900 --durations=10 tests/stack >$(IN_CONTAINERS) 2>&1; code=$$?; cat $(IN_CONTAINERS); exit $$code
 
 check: $(VENV)/.dev $(PAGE_PACKAGES)
 	$(BIN)/ruff format --check .

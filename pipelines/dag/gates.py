@@ -6,6 +6,7 @@ from functools import partial
 from pipelines.dag.drills import asking, drill
 from pipelines.dag.images import digested, tested_images
 from pipelines.dag.machine import machine, make, suite
+from pipelines.dag.own import Own
 from pipelines.dag.publish import rehearse
 from pipelines.dag.running import Action, Finding
 from pipelines.dag.s3 import in_throw_away_bucket
@@ -49,7 +50,7 @@ async def _tests(session: Session, name: str, *where: str) -> Finding:
 async def _site(session: Session) -> Finding:
     """Run the tests of a served stack against the images of this commit."""
     images = await tested_images(session)
-    async with running_stack(session, images, "site", MAX_DOCUMENT_BYTES=_LARGEST) as stack:
+    async with running_stack(session, images, "site", Own({"MAX_DOCUMENT_BYTES": _LARGEST})) as stack:
         return await suite(session, "site", asking(session, stack), ("-n", "0", "tests/served"))
 
 

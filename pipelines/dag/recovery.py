@@ -14,6 +14,7 @@ from pipelines.dag.errors import StepError
 from pipelines.dag.executing import failed, fresh
 from pipelines.dag.host import synapse_here
 from pipelines.dag.images import RECIPES, built, epoch_of, tools
+from pipelines.dag.own import own_index
 from pipelines.dag.repository import keep_proofs, place_of, reached
 from pipelines.dag.running import Action, Finding
 from pipelines.dag.session import Session
@@ -85,9 +86,9 @@ def _read(printed: str) -> dict[str, Any]:
 
 async def _rehearse(session: Session, within: float | None) -> Finding:
     """Restore the point into an empty stack of ephemeral containers; say how long that took."""
-    point, place = str(session.facts[_POINT]), await place_of(session)
+    point, place, own = str(session.facts[_POINT]), await place_of(session), await own_index(session)
     images = Images(**{name: built(session, name, await epoch_of(session, name)) for name in RECIPES})
-    async with running_stack(session, images, "rehearsal") as stack:
+    async with running_stack(session, images, "rehearsal", own) as stack:
         told, took = await restored(session, stack, partial(reached, session, place), None, point)
     if within is not None and took > within:
         raise StepError(f"the restore took {took:.1f} s, longer than the {within:.0f} s of --within")

@@ -10,6 +10,7 @@ import dagger
 
 from pipelines.dag.composed import PRODUCTION, Service, services
 from pipelines.dag.errors import StepError
+from pipelines.dag.own import Own, beside_server
 from pipelines.dag.session import Session
 from pipelines.dag.source import file_of
 
@@ -78,14 +79,16 @@ class Stack:
 
 
 @asynccontextmanager
-async def running_stack(session: Session, images: Images, label: str, **more: str) -> AsyncIterator[Stack]:
+async def running_stack(
+    session: Session, images: Images, label: str, own: Own | None = None
+) -> AsyncIterator[Stack]:
     """Run a stack, and end it; whatever fails meanwhile, its services' logs are exported first.
 
-    `more` are further settings of the backend.
+    `own` are further settings of the backend and of `ops`, and the embedding server.
     Its end is waited for also when the step is out of time or interrupted.
     Raises StepError when a service does not get healthy.
     """
-    stack = _described(session, images, label, more)
+    stack = _described(session, images, label, own or Own())
     try:
         await _started(stack)
         yield stack
@@ -136,33 +139,38 @@ def _settings(session: Session) -> dict[str, str]:
     return {**named, "ALLOWED_HOSTS": "localhost,frontend"}
 
 
-def _described(session: Session, images: Images, label: str, more: Mapping[str, str]) -> Stack:
+def _described(session: Session, images: Images, label: str, own: Own) -> Stack:
     client = session.client
     told = services(session.folder, PRODUCTION, _settings(session))
     secrets = {
         name: client.set_secret(f"{name}-{label}-{session.run_id}", token_hex(24))
         for name in ("redis_password", "api_token")
     }
+    keys = secrets if own.key is None else {**secrets, "embedding_api_key": own.key}
     data = client.cache_volume(f"synapse-data-{label}-{session.run_id}", owner="1000:1000")
     logs = {name: _logs(session, label, told[name]) for name in _PORTS}
 
     def service(name: str, container: dagger.Container) -> dagger.Service:
         logging = container.with_mounted_cache("/logs", logs[name])
-        return _service(session, label, told[name], logging, secrets)
+        return _service(session, label, told[name], logging, keys)
 
     redis = service("redis", client.container().from_(told["redis"].image))
-    backend_image = images.backend
-    for name, value in more.items():
-        backend_image = backend_image.with_env_variable(name, value)
-    with_data = backend_image.with_mounted_cache("/app/data", data, owner="1000:1000")
+    with_data = _set(images.backend, own).with_mounted_cache("/app/data", data, owner="1000:1000")
+    with_data = beside_server(own, with_data)
     backend = service("backend", with_data.with_service_binding("redis", redis))
     placed = images.frontend
     for target, source in _PLACE.items():
         placed = placed.with_file(target, file_of(session, source))
     frontend = service("frontend", placed.with_service_binding("backend", backend))
-    ops = _prepared(session, told["ops"], images.ops, secrets)
+    ops = _prepared(session, told["ops"], _set(images.ops, own), secrets)
     ops = ops.with_mounted_cache("/app/data", data, owner="1000:1000")
     return Stack(session, label, redis, backend, frontend, ops, secrets, logs)
+
+
+def _set(container: dagger.Container, own: Own) -> dagger.Container:
+    for name, value in own.settings.items():
+        container = container.with_env_variable(name, value)
+    return container
 
 
 def _service(

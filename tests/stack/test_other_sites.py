@@ -79,6 +79,40 @@ def test_a_form_of_another_port_writes_nothing(site: Whole, other: Page) -> None
     assert documents(site) == before
 
 
+# What a script of another page tries: a body that needs leave first, one that needs none, and to read.
+SCRIPT = """async url => {
+  const json = {"Content-Type": "application/json"}, body = JSON.stringify({title: "Forged", text: "forged"});
+  const tried = [
+    fetch(url, {method: "POST", credentials: "include", headers: json, body}),
+    fetch(url, {method: "POST", credentials: "include", body}),
+    fetch(url, {method: "DELETE", credentials: "include"}),
+    fetch(url, {credentials: "include"}).then(answer => answer.text()),
+  ];
+  return (await Promise.allSettled(tried)).map(one => one.status);
+}"""
+SOCKET = """url => new Promise(told => {
+  const socket = new WebSocket(url);
+  socket.onopen = () => told("open");
+  socket.onerror = () => told("refused");
+})"""
+
+
+def test_a_script_of_another_port_writes_and_reads_nothing(site: Whole, other: Page) -> None:
+    """Whatever it asks with the user's cookie, the browser shows it no answer, and nothing has changed."""
+    before = documents(site)
+    sent: list[str] = []
+    other.on("request", lambda request: sent.append(request.method))
+    assert other.evaluate(SCRIPT, f"{site.url}/api/documents") == ["rejected"] * 4
+    assert sent.count("POST") + sent.count("GET") >= 2
+    assert documents(site) == before
+
+
+def test_a_socket_of_another_port_is_refused(site: Whole, other: Page) -> None:
+    """A browser lets every page open one, with the cookie; the service looks where it comes from."""
+    url = site.url.replace("http", "ws", 1)
+    assert other.evaluate(SOCKET, f"{url}/ws") == "refused"
+
+
 def test_a_name_that_was_bound_to_this_machine_is_refused(site: Whole, signed_in: BrowserContext) -> None:
     """To the browser it is the page's own origin; the service knows that it has no such name."""
     before = documents(site)

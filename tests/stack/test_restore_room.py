@@ -1,12 +1,16 @@
-"""A restore in containers that has no room: on the disk of the documents, in the memory of Redis."""
+"""Backup and restore in containers without room: on each of the three disks, and in the memory of Redis."""
 
+import json
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.disks import fill_up, small_disk
+from tests.stack.deployment import QUICK, deployed
 from tests.stack.engine import Engine
-from tests.stack.running import fill, held, holders
+from tests.stack.running import HOLDERS, add, fill, held, holders, restart_redis
+from tests.waiting import wait_until
 
 MEGABYTE = 1 << 20
 
@@ -48,3 +52,56 @@ def test_a_full_redis_is_restored_or_refused(
         state = stack.inspect("synapse_redis")
         assert (state["State"]["StartedAt"], state["RestartCount"]) == (started, 0)
         assert not state["State"]["OOMKilled"]
+
+
+def test_a_full_repository(docker: Engine, tmp_path: Path) -> None:
+    """No backup, and no restore without its safety point; what was kept stays good, and room mends it."""
+    (tmp_path / "small").mkdir()
+    with (
+        small_disk(tmp_path / "small", "size=8m,mode=777") as disk,
+        holders(docker, tmp_path, f"BACKUPS_DIR={disk}") as stack,
+    ):
+        fill(stack, documents=10)
+        kept = json.loads(stack.ops("backup", "--json"))["point"]
+        with stack.redis() as client:
+            client.mset({f"later:{number}": os.urandom(1000) for number in range(2000)})
+        present = held(stack)
+        stuffing = fill_up(disk, leave=200_000)
+        for arguments in (("backup",), ("restore", "latest", "--yes")):
+            said = stack.ops(*arguments, code=1)
+            assert "No space left" in said, said
+            assert held(stack) == present
+        assert json.loads(stack.ops("verify", kept, "--level", "2", "--json"))["good"]
+        stuffing.unlink()
+        assert json.loads(stack.ops("backup", "--json"))["proof"]["good"]
+        stack.ops("restore", kept, "--yes")
+        assert held(stack) != present
+
+
+def test_a_full_volume_of_redis(docker: Engine, tmp_path: Path) -> None:
+    """The target cannot write the new data down: the old is back, also on its disk, and room mends it."""
+    with small_disk(tmp_path / "small", "size=24m,mode=777") as disk:
+        volume = {"type": "none", "o": "bind", "device": str(disk)}
+        (tmp_path / "small.yml").write_text(
+            json.dumps({"volumes": {"synapse_redis_data": {"driver_opts": volume}}})
+        )
+        with deployed(docker, tmp_path, (*QUICK, "small.yml")) as stack:
+            stack.up(*HOLDERS)
+            fill(stack, keys=50_000, documents=3)
+            stack.ops("backup", "--no-verify")
+            with stack.redis() as client:
+                client.delete(*client.scan_iter("key:*", count=10_000))
+                client.bgrewriteaof()
+                wait_until(lambda: not client.info("persistence")["aof_rewrite_in_progress"], "it is short")
+            with stack.client() as client:
+                add(client, "later")
+            present = held(stack)
+            stuffing = fill_up(disk, leave=1_000_000)
+            said = stack.ops("restore", "latest", "--yes", code=1)
+            assert "could not write the data into its AOF" in said, said
+            stuffing.unlink()
+            assert held(stack) == present
+            restart_redis(stack)
+            assert held(stack) == present
+            stack.ops("restore", "latest", "--yes")
+            assert "later" not in held(stack).documents

@@ -10,7 +10,7 @@ from pipelines.ops.backup import store
 from pipelines.ops.capture.documents import CapturedFaiss, capture_collections, unchanged
 from pipelines.ops.capture.redis_wire import CapturedRedis, RedisWireCapture
 from pipelines.ops.context import Context
-from pipelines.ops.errors import DamagedError, OpsError
+from pipelines.ops.errors import DamagedError, OpsError, RefusedError
 from pipelines.ops.model import RestorePoint
 from pipelines.ops.proof.proving import fetch, known_digest
 from pipelines.ops.reporting import Advance
@@ -49,6 +49,7 @@ class _Swap:
     capture: RedisWireCapture | None = None
     safety: PointRef | None = None
     old: CapturedRedis | None = None
+    touched: bool = False
 
 
 def restore_running(
@@ -132,6 +133,7 @@ def _swap_paused(both: _Swap, *, safety: bool) -> None:
         pause = held.enter_context(WritePause(both.redis.address)) if both.redis else None
         if safety:
             _keep_safety(both)
+        both.touched = True
         if both.redis is not None and pause is not None:
             redis_running.load(work, both.redis, pause)
             redis_running.compare(work, both.redis.address, both.redis.expected)
@@ -157,7 +159,9 @@ def _undo(both: _Swap, error: BaseException) -> None:
         ) from error
     state = "The old data is back." if ended == "undone" else "The new data had to stay."
     if isinstance(error, OpsError):
-        raise type(error)(f"{error.what} {state}", error.hint) from error
+        # Refused means that nothing was touched.
+        kind = OpsError if both.touched and isinstance(error, RefusedError) else type(error)
+        raise kind(f"{error.what} {state}", error.hint) from error
     both.work.watch.note(state)
 
 

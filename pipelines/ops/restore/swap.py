@@ -118,14 +118,14 @@ def _follow(client: redis.Redis, master: ScratchServer, pause: WritePause) -> No
 def free(client: redis.Redis, address: RedisAddress, journal: RedisSwap) -> bool:
     """Make a paused target a master of its own; True when it was a replica, and so took no writes.
 
-    Raises RefusedError when it follows a master that is not ours.
+    Raises OpsError when it follows a master that is not ours.
     """
     _wait_until_loaded(client)
     info = client.info("replication")
     replica = str(info["role"]) != "master"
     if replica:
         if int(info["master_port"]) != journal.master_port:
-            raise RefusedError(
+            raise OpsError(
                 f"{named(address)} is now a replica of {info['master_host']}:{info['master_port']}.",
                 "Make it a master, then run any `synapse` command to end the interrupted restore.",
             )
@@ -197,7 +197,7 @@ def _wait_for_link(
             raise _ended(address)
         info = client.info("replication")
         if info.get("master_port") != master.address.port:
-            raise RefusedError(f"{named(address)} was given another master.", "Find out by whom.")
+            raise OpsError(f"{named(address)} was given another master.", "Find out by whom.")
         if info["master_link_status"] == "up" and _caught_up(info, master, address) and holds(client, marker):
             return
         now = (

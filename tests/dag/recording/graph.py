@@ -95,10 +95,11 @@ def execs_of(call: Call) -> Iterator[Exec]:
     """Yield each command that a call rests upon."""
     for found in call.everything().values():
         if found.field == "withExec":
-            yield _exec(found)
+            yield exec_of(found)
 
 
-def _exec(call: Call) -> Exec:
+def exec_of(call: Call) -> Exec:
+    """Return the command that a call runs in a container, or as a service."""
     before = list(call.chain())[:0:-1]
     environment: dict[str, str] = {}
     mounts: list[str] = []

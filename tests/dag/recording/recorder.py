@@ -16,7 +16,7 @@ import graphql
 from graphql import FieldNode, InlineFragmentNode, SelectionSetNode
 
 from tests.dag.recording.answers import Answer, Fails, Hangs, Rule, Says, answer
-from tests.dag.recording.graph import Call, Exec, Request, Value, execs_of
+from tests.dag.recording.graph import Call, Exec, Request, Value, exec_of, execs_of
 from tests.dag.recording.schema import introspected
 
 TOKEN = "the-token-of-the-session"
@@ -57,6 +57,10 @@ class Recorder:
         """Return each command that the engine had to run."""
         found = {run.call.id: run for request in self.forced() for run in execs_of(request.call)}
         return list(found.values())
+
+    def services(self) -> list[Exec]:
+        """Return each command that was described as a service, once."""
+        return [exec_of(call) for call in self.calls().values() if call.field == "asService"]
 
     def asked_of(self, name: str) -> set[str]:
         """Return the ids of the objects that a field was asked of: `start`, `stop`."""
