@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 try:
+    from pipelines.dag.arguments import take_start_limit
     from pipelines.dag.commands import backup, digest, normalise, push, restore, verify
     from pipelines.dag.job import Job, main
     from pipelines.dag.plan import Step, planned
@@ -78,6 +79,7 @@ CI = Job(
     "Check, test, build, run and rehearse everything that a commit must pass.",
     lambda _options: planned("ci", STEPS),
     to_any_tree,
+    take_start_limit,
 )
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@
 import argparse
 import sys
 from collections.abc import Mapping
-from math import inf
 
 try:
+    from pipelines.dag.arguments import seconds, take_start_limit
     from pipelines.dag.choosing import CHOOSE, take_point
     from pipelines.dag.commands import restore, verify
     from pipelines.dag.job import Job, main
@@ -41,17 +41,12 @@ STEPS = (
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the point, and how long its restore may take."""
+    """Add the point, and how long services may take to start, and its restore to end."""
     take_point(parser)
+    take_start_limit(parser)
     parser.add_argument(
-        "--within", type=_seconds, metavar="SECONDS", help="fail when the restore takes longer than this"
+        "--within", type=seconds, metavar="SECONDS", help="fail when the restore takes longer than this"
     )
-
-
-def _seconds(word: str) -> float:
-    if not 0 < float(word) < inf:
-        raise ValueError(word)
-    return float(word)
 
 
 def actions(session: Session) -> Mapping[str, Action]:

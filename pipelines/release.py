@@ -12,7 +12,7 @@ from pathlib import Path
 
 try:
     from pipelines.ci import STEPS, gates
-    from pipelines.dag.arguments import Options
+    from pipelines.dag.arguments import Options, take_start_limit
     from pipelines.dag.commands import pins, push
     from pipelines.dag.errors import JobError, RefusedJobError
     from pipelines.dag.job import Job, main
@@ -100,6 +100,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="OS/ARCH",
         help="such as linux/arm64; several give one image",
     )
+    take_start_limit(parser)
 
 
 def actions(session: Session) -> Mapping[str, Action]:

@@ -1,9 +1,11 @@
 """Rehearse a restore, then restore the running stack: `dagger run python pipelines/restore.py latest`."""
 
+import argparse
 import sys
 from collections.abc import Mapping
 
 try:
+    from pipelines.dag.arguments import take_start_limit
     from pipelines.dag.choosing import CHOOSE, take_point
     from pipelines.dag.commands import restore
     from pipelines.dag.job import Job, main
@@ -35,6 +37,12 @@ STEPS = (
 )
 
 
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the point, and how long the services of the rehearsal may take to start."""
+    take_point(parser)
+    take_start_limit(parser)
+
+
 def actions(session: Session) -> Mapping[str, Action]:
     """Return what each step does."""
     from pipelines.dag.recovery import restore_actions  # noqa: PLC0415  # the plan is shown without the SDK
@@ -47,7 +55,7 @@ RESTORE = Job(
     "Rehearse the restore of a point in ephemeral containers, then restore it into the running stack.",
     lambda _options: planned("restore", STEPS),
     actions,
-    take_point,
+    arguments,
 )
 
 if __name__ == "__main__":

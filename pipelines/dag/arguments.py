@@ -4,10 +4,13 @@ import argparse
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import NoReturn
 
 from pipelines.dag.errors import JobError
+
+START_LIMIT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,24 @@ def read(made: argparse.ArgumentParser, arguments: Sequence[str]) -> Options:
     found = made.parse_args(list(arguments))
     only, skip = (_names(made, option, getattr(found, option)) for option in ("only", "skip"))
     return Options(found.plan, found.json, only, skip, found.reports, found)
+
+
+def take_start_limit(made: argparse.ArgumentParser) -> None:
+    """Add how long each service of an ephemeral stack may take until it listens."""
+    made.add_argument(
+        "--start-limit",
+        type=seconds,
+        default=START_LIMIT_S,
+        metavar="SECONDS",
+        help=f"how long each service of an ephemeral stack may take to start ({START_LIMIT_S:.0f})",
+    )
+
+
+def seconds(word: str) -> float:
+    """Return a time that lasts. Raises ValueError, of which the parser makes a message."""
+    if not 0 < float(word) < inf:
+        raise ValueError(word)
+    return float(word)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -9,7 +9,7 @@ from pipelines.dag.machine import machine, make, suite
 from pipelines.dag.own import Own
 from pipelines.dag.publish import rehearse
 from pipelines.dag.running import Action, Finding
-from pipelines.dag.s3 import in_throw_away_bucket
+from pipelines.dag.s3 import S3_SERVER, in_throw_away_bucket
 from pipelines.dag.session import Session
 from pipelines.dag.stack import running_stack
 
@@ -43,8 +43,9 @@ def actions(session: Session) -> Mapping[str, Action]:
 
 
 async def _tests(session: Session, name: str, *where: str) -> Finding:
-    container = machine(session).with_env_variable("CI", "true")
-    return await suite(session, name, container.with_exec(["make", "page"]), (*_SHORT, *where))
+    # Built before the tests' own time runs.
+    container = machine(session).with_exec([*S3_SERVER]).with_exec(["make", "page"])
+    return await suite(session, name, container.with_env_variable("CI", "true"), (*_SHORT, *where))
 
 
 async def _site(session: Session) -> Finding:

@@ -8,6 +8,8 @@ from pipelines.dag.drills import Placed
 from pipelines.dag.machine import machine
 from pipelines.dag.session import Session
 
+S3_SERVER = (".venv/bin/python", "-m", "tests.s3.program")
+"""Builds the server on the machine of the tests."""
 _URL = "s3://drill/points"
 
 
@@ -34,7 +36,7 @@ def in_throw_away_bucket(session: Session) -> Placed:
 def _server(session: Session, secrets: dict[str, dagger.Secret]) -> dagger.Service:
     container = (
         machine(session)
-        .with_exec([".venv/bin/python", "-m", "tests.s3.program"])
+        .with_exec([*S3_SERVER])
         .with_exec(["mkdir", "-p", "/srv/s3/drill"])
         .with_env_variable("SYNAPSE_SUITE", f"s3-{session.run_id}")
         .with_exposed_port(7070)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.dag.arguments import Options
+from pipelines.dag.arguments import START_LIMIT_S, Options
 from pipelines.dag.errors import JobError
 
 if TYPE_CHECKING:
@@ -40,6 +40,11 @@ class Session:
     def platforms(self) -> tuple[str, ...]:
         """Platforms to build images for, such as linux/arm64; none means the engine's own."""
         return tuple(getattr(self.options.more, "platform", ()))
+
+    @property
+    def start_limit_s(self) -> float:
+        """How many seconds a service of an ephemeral stack may take to start."""
+        return float(getattr(self.options.more, "start_limit", START_LIMIT_S))
 
     @property
     def reports(self) -> Path:

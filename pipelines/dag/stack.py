@@ -24,6 +24,7 @@ _PLACE = {
 _LOGGED = "deploy/dagger/logged.sh"
 _CLOSING_S = 60
 """So long may each service, and the export of the logs, take at the end."""
+_LAST_LINES = 12
 _CALLED = "/usr/local/lib/synapse/logged.sh"
 _COMMANDS = {
     "redis": (),
@@ -90,8 +91,11 @@ async def running_stack(
     """
     stack = _described(session, images, label, own or Own())
     try:
-        await _started(stack)
+        await _started(stack, images)
         yield stack
+    except StepError as error:
+        await _quietly_export(stack)
+        raise StepError(error.reason, error.code, error.output or _last_words(stack)) from error
     except BaseException:
         await _quietly_export(stack)
         raise
@@ -104,15 +108,36 @@ async def running_stack(
             await _quietly_stop(stack, name, service)
 
 
-async def _started(stack: Stack) -> None:
+async def _started(stack: Stack, images: Images) -> None:
+    for image in (images.backend, images.ops, images.frontend):
+        await image.sync()  # else the time to build or pull it would be that of the start
+    limit = stack.session.start_limit_s
     for name, service in (("redis", stack.redis), ("backend", stack.backend), ("frontend", stack.frontend)):
+        where = f"its log is in {stack.session.reports}/logs/{stack.label}"
         try:
-            await service.start()
-        except dagger.QueryError as error:
+            with anyio.fail_after(limit):
+                await service.start()
+        except TimeoutError as error:
             raise StepError(
-                f"{name} does not get healthy; its log is in {stack.session.reports}/logs/{stack.label}.",
-                output=str(error),
+                f"{name} does not get healthy within {limit:.0f} s (--start-limit); {where}"
             ) from error
+        except dagger.QueryError as error:
+            raise StepError(f"{name} does not get healthy: {_first_line(error)}; {where}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def _last_words(stack: Stack) -> str:
+    """Return the end of each service's log, as it was exported."""
+    told: list[str] = []
+    for name in stack.logs:
+        file = stack.session.reports / "logs" / stack.label / name / f"{name}.log"
+        if file.is_file():
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+            told += [f"{name} | {line}" for line in lines]
+    return "\n".join(told)
 
 
 async def _quietly_export(stack: Stack) -> None:

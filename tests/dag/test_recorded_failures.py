@@ -57,11 +57,33 @@ def test_a_service_that_does_not_get_healthy_fails_its_step(project: Project, se
     with recording([rule, *going_well()]) as recorder:
         ended = project.run(recorder, "ci", "--only", "site")
     assert (ended.code, ended.states()["site"]) == (1, "failed")
-    assert f"{service} does not get healthy" in ended.stderr
+    assert f"{service} does not get healthy: its port was never open" in ended.stderr
     assert recorder.asked_of("start")
     all_stopped(recorder)
     exported = [str(run.call.arguments["path"]) for run in recorder.requests if run.call.field == "export"]
     assert str(project.reports / "logs/site") in exported
+
+
+@pytest.mark.parametrize("job", ["ci", "drill"])
+def test_a_service_that_never_answers_is_given_up_after_its_own_limit(project: Project, job: str) -> None:
+    """Long before its step's; the end of the logs is shown, and what was started is stopped."""
+    hanging = _of_service("backend", "start", Hangs())
+
+    def logs(call: Call) -> Says | None:
+        path = str(call.arguments.get("path", ""))
+        if call.field == "export" and "/logs/" in path:
+            (Path(path) / "backend").mkdir(parents=True)
+            (Path(path) / "backend/backend.log").write_text("it waits for the moon\n")
+            return Says(path)
+        return None
+
+    with recording([hanging, logs, *going_well()]) as recorder:
+        ended = project.run(recorder, job, "--start-limit", "3", *(("--only", "site") if job == "ci" else ()))
+    step = "site" if job == "ci" else "rehearse"
+    assert (ended.code, ended.states()[step]) == (1, "failed")
+    assert "backend does not get healthy within 3 s" in ended.stderr
+    assert "backend | it waits for the moon" in ended.stderr
+    all_stopped(recorder)
 
 
 def test_the_logs_that_are_exported_are_those_that_were_written(project: Project) -> None:
@@ -244,8 +266,8 @@ def one_sentence(ended: Ended, words: str) -> None:
     assert [line.split()[0] for line in ended.stderr.splitlines()[-2:]] == ["Error:", "Remedy:"]
 
 
-def _of_service(name: str, field: str, told: Fails) -> Rule:
-    def rule(call: Call) -> Fails | None:
+def _of_service(name: str, field: str, told: Fails | Hangs) -> Rule:
+    def rule(call: Call) -> Fails | Hangs | None:
         service = next(call.chain()).parent
         return told if call.field == field and service is not None and name in service.argv else None
 
