@@ -9,7 +9,7 @@ from pipelines.dag.machine import machine, make, suite
 from pipelines.dag.own import Own
 from pipelines.dag.publish import rehearse
 from pipelines.dag.running import Action, Finding
-from pipelines.dag.s3 import S3_SERVER, in_throw_away_bucket
+from pipelines.dag.s3 import S3_SERVER, throw_away_bucket
 from pipelines.dag.session import Session
 from pipelines.dag.stack import running_stack
 
@@ -60,4 +60,6 @@ async def _drill_folder(session: Session) -> Finding:
 
 
 async def _drill_s3(session: Session) -> Finding:
-    return await drill(session, await tested_images(session), "drill-s3", in_throw_away_bucket(session))
+    images = await tested_images(session)
+    async with throw_away_bucket(session) as placed:
+        return await drill(session, images, "drill-s3", placed)

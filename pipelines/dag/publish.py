@@ -15,6 +15,7 @@ from pipelines.dag.images import OWNER, normalised, tools
 from pipelines.dag.machine import machine
 from pipelines.dag.repository import LOOPBACK
 from pipelines.dag.running import Finding
+from pipelines.dag.services import kept_running
 from pipelines.dag.session import Session
 
 PUBLISHED = ("backend", "ops", "frontend")
@@ -83,13 +84,10 @@ async def pinned(session: Session) -> Finding:
 
 async def rehearse(session: Session) -> Finding:
     """Publish to a registry that lives as long as the run."""
-    service = (
-        machine(session)
-        .with_env_variable("SYNAPSE_SUITE", f"registry-{session.run_id}")
-        .with_exposed_port(5000)
-        .as_service(args=["docker-registry", "serve", "/work/deploy/dagger/registry.yml"])
-    )
-    return await publish(session, Registry("registry:5000", plain=True, service=service), ("rehearsal",))
+    place = machine(session).with_env_variable("SYNAPSE_SUITE", f"registry-{session.run_id}")
+    served = ["docker-registry", "serve", "/work/deploy/dagger/registry.yml"]
+    async with kept_running(session, "registry", place.with_exposed_port(5000), served) as service:
+        return await publish(session, Registry("registry:5000", plain=True, service=service), ("rehearsal",))
 
 
 def registry_at(session: Session, prefix: str, *, plain: bool) -> Registry:

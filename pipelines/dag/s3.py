@@ -1,39 +1,45 @@
 """An S3 server that lives as long as the run."""
 
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from secrets import token_hex
 
 import dagger
 
 from pipelines.dag.drills import Placed
 from pipelines.dag.machine import machine
+from pipelines.dag.services import kept_running
 from pipelines.dag.session import Session
 
 S3_SERVER = (".venv/bin/python", "-m", "tests.s3.program")
 """Builds the server on the machine of the tests."""
 _URL = "s3://drill/points"
+_NAMES = {"ACCESS": "AWS_ACCESS_KEY_ID", "SECRET": "AWS_SECRET_ACCESS_KEY"}
+_COMMAND = ("build/versitygw", "--port", ":7070", "posix", "/srv/s3")
 
 
-def in_throw_away_bucket(session: Session) -> Placed:
-    """Return how an `ops` container gets a repository in a bucket of its own, on a server of its own."""
+@asynccontextmanager
+async def throw_away_bucket(session: Session) -> AsyncIterator[Placed]:
+    """Run a server with a bucket; give how an `ops` container gets a repository in it. Raises StepError."""
     client = session.client
-    names = {"ACCESS": "AWS_ACCESS_KEY_ID", "SECRET": "AWS_SECRET_ACCESS_KEY"}
-    secrets = {
-        kind: client.set_secret(f"s3-{kind}-{session.run_id}", token_hex(16)) for kind in ("ACCESS", "SECRET")
-    }
-    server = _server(session, secrets)
+    secrets = {kind: client.set_secret(f"s3-{kind}-{session.run_id}", token_hex(16)) for kind in _NAMES}
+    async with kept_running(session, "s3", _server(session, secrets), [*_COMMAND]) as server:
+        yield _placing(server, secrets)
 
+
+def _placing(server: dagger.Service, secrets: Mapping[str, dagger.Secret]) -> Placed:
     def placed(ops: dagger.Container) -> dagger.Container:
         reaching = ops.with_service_binding("s3", server).with_env_variable("SYNAPSE_REPOSITORY", _URL)
         reaching = reaching.with_env_variable("AWS_ENDPOINT_URL_S3", "http://s3:7070")
         reaching = reaching.with_env_variable("AWS_REGION", "us-east-1")
-        for kind, name in names.items():
+        for kind, name in _NAMES.items():
             reaching = reaching.with_secret_variable(name, secrets[kind])
         return reaching
 
     return placed
 
 
-def _server(session: Session, secrets: dict[str, dagger.Secret]) -> dagger.Service:
+def _server(session: Session, secrets: Mapping[str, dagger.Secret]) -> dagger.Container:
     container = (
         machine(session)
         .with_exec([*S3_SERVER])
@@ -43,4 +49,4 @@ def _server(session: Session, secrets: dict[str, dagger.Secret]) -> dagger.Servi
     )
     for kind, name in (("ACCESS", "ROOT_ACCESS_KEY"), ("SECRET", "ROOT_SECRET_KEY")):
         container = container.with_secret_variable(name, secrets[kind])
-    return container.as_service(args=["build/versitygw", "--port", ":7070", "posix", "/srv/s3"])
+    return container

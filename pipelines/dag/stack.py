@@ -11,6 +11,7 @@ import dagger
 from pipelines.dag.composed import PRODUCTION, Service, services
 from pipelines.dag.errors import StepError
 from pipelines.dag.own import Own, beside_server
+from pipelines.dag.services import CLOSING_S, quietly_stop, start
 from pipelines.dag.session import Session
 from pipelines.dag.source import file_of
 
@@ -22,8 +23,6 @@ _PLACE = {
     "/etc/nginx/trusted/upstream.conf": "deploy/dagger/upstream.conf",
 }
 _LOGGED = "deploy/dagger/logged.sh"
-_CLOSING_S = 60
-"""So long may each service, and the export of the logs, take at the end."""
 _LAST_LINES = 12
 _CALLED = "/usr/local/lib/synapse/logged.sh"
 _COMMANDS = {
@@ -105,28 +104,15 @@ async def running_stack(
             ("backend", stack.backend),
             ("redis", stack.redis),
         ):
-            await _quietly_stop(stack, name, service)
+            await quietly_stop(stack.session, f"{name} of {label}", service)
 
 
 async def _started(stack: Stack, images: Images) -> None:
     for image in (images.backend, images.ops, images.frontend):
         await image.sync()  # else the time to build or pull it would be that of the start
-    limit = stack.session.start_limit_s
+    log = f"{stack.session.reports}/logs/{stack.label}"
     for name, service in (("redis", stack.redis), ("backend", stack.backend), ("frontend", stack.frontend)):
-        where = f"its log is in {stack.session.reports}/logs/{stack.label}"
-        try:
-            with anyio.fail_after(limit):
-                await service.start()
-        except TimeoutError as error:
-            raise StepError(
-                f"{name} does not get healthy within {limit:.0f} s (--start-limit); {where}"
-            ) from error
-        except dagger.QueryError as error:
-            raise StepError(f"{name} does not get healthy: {_first_line(error)}; {where}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        await start(stack.session, name, service, log)
 
 
 def _last_words(stack: Stack) -> str:
@@ -142,20 +128,11 @@ def _last_words(stack: Stack) -> str:
 
 async def _quietly_export(stack: Stack) -> None:
     """Export the logs; what hinders that must not hide why they are wanted."""
-    with anyio.move_on_after(_CLOSING_S, shield=True):
+    with anyio.move_on_after(CLOSING_S, shield=True):
         try:
             await stack.export_logs()
         except dagger.DaggerError as error:
             stack.session.facts[f"logs of {stack.label}"] = f"could not be exported: {error}"
-
-
-async def _quietly_stop(stack: Stack, name: str, service: dagger.Service) -> None:
-    """Stop a service; what hinders that must not leave the others running."""
-    with anyio.move_on_after(_CLOSING_S, shield=True):
-        try:
-            await service.stop(kill=True)
-        except dagger.DaggerError as error:
-            stack.session.facts[f"{name} of {stack.label}"] = f"could not be stopped: {error}"
 
 
 def _settings(session: Session) -> dict[str, str]:
