@@ -14,7 +14,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def interrupts() -> Iterator[Callable[[], anyio.CancelScope]]:
     """Give what makes scopes: each is cancelled at the first signal, also one that is made after it.
 
-    A second signal changes nothing. It needs a running loop, and takes the signals from whoever had them.
+    Another signal changes nothing, until the end of the process: `dagger run` sends SIGTERM after a Ctrl-C,
+    and the reports are still to be written. It needs a running loop, in the main
+    thread, and takes the signals from whoever had them.
     """
     made: list[anyio.CancelScope] = []
     came = False
@@ -26,16 +28,19 @@ def interrupts() -> Iterator[Callable[[], anyio.CancelScope]]:
         return made[-1]
 
     def end() -> None:
-        nonlocal came
-        came = True
         for one in made:
             one.cancel()
 
+    def told(*_of: object) -> None:
+        nonlocal came
+        came = True
+        loop.call_soon_threadsafe(end)
+
     loop = asyncio.get_running_loop()
-    for one in _SIGNALS:
-        loop.add_signal_handler(one, end)
+    # By the loop's own means there would be a moment at the end in which a second signal kills.
+    before = {one: signal.signal(one, told) for one in _SIGNALS}
     try:
         yield scope
     finally:
-        for one in _SIGNALS:
-            loop.remove_signal_handler(one)
+        for one, handler in before.items():
+            signal.signal(one, signal.SIG_IGN if came else handler or signal.SIG_DFL)

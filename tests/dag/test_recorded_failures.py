@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -242,6 +243,24 @@ def test_a_restore_that_failed_its_rehearsal_touches_nothing(project: Project) -
     assert ended.code == 4
     assert (ended.states()["rehearse"], ended.states()["restore"]) == ("failed", "not run")
     assert not [argv for argv in project.asked() if argv[0] == "restore"]
+    all_stopped(recorder)
+
+
+def test_signals_that_follow_the_first_are_not_heard(project: Project) -> None:
+    """`dagger run` sends SIGTERM after a Ctrl-C, also when the job is already writing its reports."""
+    hanging = Hangs()
+    with recording([running(SERVED, hanging, "exitCode"), *going_well()]) as recorder:
+        started = project.start(recorder, "ci", "--only", "site")
+        assert hanging.reached.wait(100)
+        started.send_signal(signal.SIGINT)
+        while started.poll() is None:
+            started.send_signal(signal.SIGTERM)
+            started.send_signal(signal.SIGHUP)
+            time.sleep(0.001)  # it is to be told again all the time
+        ended = project.end(started)
+    assert ended.code == 130, ended.stderr
+    assert ended.states()["site"] == "interrupted"
+    assert {"report.json", "summary.md", "junit.xml"} <= {file.name for file in ended.reports.iterdir()}
     all_stopped(recorder)
 
 
