@@ -78,6 +78,7 @@ def replicate(address: RedisAddress, master: ScratchServer, journal: RedisSwap, 
 
     Raises OpsError with the reason when the link does not come up, breaks, or the data is not written.
     """
+    _end_no_keys(master)
     with talking_to(address), pause.joined() as client:
         if client.info("replication")["role"] != "master":
             raise RefusedError(f"{named(address)} was given a master meanwhile.", "Find out by whom.")
@@ -96,6 +97,18 @@ def replicate(address: RedisAddress, master: ScratchServer, journal: RedisSwap, 
         _follow(client, master, pause)
         _wait_for_link(client, address, master, journal.marker, pause)
         keep(client, pause)
+
+
+def _end_no_keys(master: ScratchServer) -> None:
+    """Let keys whose time ends be removed by the target alone, when it is a master again.
+
+    Each that the master removed would be a write in its stream, and a paused target takes none: the link
+    would stand still.
+    """
+    try:
+        call(master.client, "DEBUG", "SET-ACTIVE-EXPIRE", 0)
+    except RedisError as error:
+        raise OpsError(f"The scratch server ended ({error}).", "Run the restore again.") from error
 
 
 def _follow(client: redis.Redis, master: ScratchServer, pause: WritePause) -> None:
