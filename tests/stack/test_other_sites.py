@@ -107,10 +107,13 @@ def test_a_script_of_another_port_writes_and_reads_nothing(site: Whole, other: P
     assert documents(site) == before
 
 
-def test_a_socket_of_another_port_is_refused(site: Whole, other: Page) -> None:
+def test_a_socket_of_another_port_is_refused(site: Whole, signed_in: BrowserContext, other: Page) -> None:
     """A browser lets every page open one, with the cookie; the service looks where it comes from."""
-    url = site.url.replace("http", "ws", 1)
-    assert other.evaluate(SOCKET, f"{url}/ws") == "refused"
+    url = f"{site.url.replace('http', 'ws', 1)}/ws"
+    assert other.evaluate(SOCKET, url) == "refused"
+    own = signed_in.new_page()
+    own.goto(site.url)
+    assert own.evaluate(SOCKET, url) == "open"
 
 
 def test_a_name_that_was_bound_to_this_machine_is_refused(site: Whole, signed_in: BrowserContext) -> None:

@@ -71,7 +71,7 @@ def test_a_full_repository(docker: Engine, tmp_path: Path) -> None:
             said = stack.ops(*arguments, code=1)
             assert "No space left" in said, said
             assert held(stack) == present
-        assert json.loads(stack.ops("verify", kept, "--level", "2", "--json"))["good"]
+        assert json.loads(stack.ops("verify", kept, "--level", "1", "--json"))["proofs"][0]["good"]
         stuffing.unlink()
         assert json.loads(stack.ops("backup", "--json"))["proof"]["good"]
         stack.ops("restore", kept, "--yes")
