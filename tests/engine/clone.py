@@ -11,25 +11,27 @@ from tests.dag.recording.project import GIT, HERE, Ended
 
 
 class Clone:
-    """The project with what is not committed yet, committed in `folder` at the time of its last commit."""
+    """A project with what is not committed yet, committed in `folder` at the time of its last commit."""
 
-    def __init__(self, dagger: str, folder: Path) -> None:
+    def __init__(self, dagger: str, folder: Path, project: Path = HERE) -> None:
         self.folder = folder / "clone"
         self.reports = folder / "reports"
         self._dagger = dagger
-        subprocess.run(["git", "clone", "-q", str(HERE), str(self.folder)], check=True)
-        for name in _git(HERE, "ls-files", "-mco", "--exclude-standard", "-z").split("\0"):
-            source = HERE / name
+        subprocess.run(["git", "clone", "-q", str(project), str(self.folder)], check=True)
+        for name in _git(project, "ls-files", "-mco", "--exclude-standard", "-z").split("\0"):
+            source = project / name
             if name and source.is_file():
                 (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, self.folder / name, follow_symlinks=False)
         self.commit()
 
     def commit(self) -> None:
-        """Commit what was changed."""
+        """Commit what was changed, if anything was."""
+        if not _git(self.folder, "status", "--porcelain").strip():
+            return
         when = _git(self.folder, "log", "-1", "--format=%cI").strip()
         environ = {**os.environ, "GIT_COMMITTER_DATE": when, "GIT_AUTHOR_DATE": when}
-        for words in (("add", "--all"), ("commit", "-q", "--allow-empty", "-m", "What is tried")):
+        for words in (("add", "--all"), ("commit", "-q", "-m", "What is tried")):
             subprocess.run([*GIT, *words], cwd=self.folder, env=environ, check=True)
 
     def replace(self, path: str, old: str, new: str) -> None:
@@ -66,7 +68,8 @@ class Clone:
         )
 
     def run(self, job: str, *arguments: str, **environ: str) -> Ended:
-        """Run a job to its end."""
+        """Run a job to its end; its reports are in the place of those of the one before."""
+        shutil.rmtree(self.reports, ignore_errors=True)
         return self.end(self.start(job, *arguments, **environ))
 
     def end(self, started: "subprocess.Popen[str]", heard: str = "") -> Ended:
@@ -78,8 +81,11 @@ class Clone:
         return [sys.executable, f"pipelines/{job}.py", *arguments]
 
     def _environ(self, **more: str) -> dict[str, str]:
-        """Let the job's own code come from the clone, wherever the project is installed from."""
-        return {**os.environ, "PYTHONPATH": str(self.folder), "NO_COLOR": "1", **more}
+        """Let the job's own code come from the clone, and its settings from the test alone."""
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SYNAPSE_"))
+        }
+        return {**kept, "PYTHONPATH": str(self.folder), "NO_COLOR": "1", **more}
 
 
 def _git(folder: Path, *words: str) -> str:

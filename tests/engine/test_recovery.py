@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.ops.repository import Standing
+from tests.dag.recording.project import Ended
 from tests.dataset import fill
-from tests.engine.running import Ended, cloned, job
+from tests.engine.clone import Clone
 from tests.installation import work_on
 from tests.ops.capture.examples import documents, open_docs
 from tests.ops.whole.observed import observed
@@ -25,7 +26,7 @@ ALL_PASSED = {"choose": "passed", "rehearse": "passed", "restore": "passed"}
 class Installed:
     """A stack of this machine's: a Redis, documents, and a repository in a folder or on S3."""
 
-    clone: Path
+    clone: Clone
     root: Path
     server: LiveServer
     place: dict[str, str]
@@ -35,9 +36,7 @@ class Installed:
     def run(self, name: str, *arguments: str) -> Ended:
         """Run a job on it."""
         assert self.server.address.password
-        ended = job(
-            self.clone,
-            self.root / "reports",
+        ended = self.clone.run(
             name,
             *arguments,
             DATA_DIR=str(self.root / "data"),
@@ -51,7 +50,7 @@ class Installed:
 
     def reports(self) -> list[Path]:
         """Return the files that the last job has left."""
-        return [path for path in (self.root / "reports").rglob("*") if path.is_file()]
+        return [path for path in self.clone.reports.rglob("*") if path.is_file()]
 
     def standing(self, point: str) -> Standing:
         """Return what the repository says of a point."""
@@ -64,13 +63,13 @@ class Installed:
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a clone of this commit."""
-    return cloned(tmp_path_factory.mktemp("clone") / "synapse")
+def clone(dagger: str, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """Return a clone of the project as it is now."""
+    return Clone(dagger, tmp_path_factory.mktemp("clone"))
 
 
 @pytest.fixture(params=["folder", "s3"])
-def installed(request: pytest.FixtureRequest, tmp_path: Path, clone: Path) -> Iterator[Installed]:
+def installed(request: pytest.FixtureRequest, tmp_path: Path, clone: Clone) -> Iterator[Installed]:
     """Give a filled stack."""
     with s3_server(tmp_path / "s3") as s3, live_server(PROGRAMS["redis"], tmp_path / "server") as server:
         place, objects = {"SYNAPSE_REPOSITORY": str(tmp_path / "kept")}, tmp_path / "kept" / "objects"

@@ -4,22 +4,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.running import cloned, job
+from tests.engine.clone import Clone
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(3600)]
 
 
-def test_every_image_is_the_same_when_it_is_built_again(tmp_path: Path) -> None:
+def test_every_image_is_the_same_when_it_is_built_again(dagger: str, tmp_path: Path) -> None:
     """Also from another folder; and a report of other digests is noticed."""
-    reports = tmp_path / "reports"
-    one = cloned(tmp_path / "one")
-    first = job(one, reports, "reproduce")
+    one = Clone(dagger, tmp_path / "one")
+    first = one.run("reproduce")
     assert first.code == 0, first.said[-4000:]
     kept = tmp_path / "kept.json"
-    kept.write_text((reports / "report.json").read_text())
-    other = cloned(tmp_path / "further" / "two", one)  # the same commit, whatever happens meanwhile
-    second = job(other, reports, "reproduce", "--against", str(kept))
+    kept.write_text((one.reports / "report.json").read_text())
+    other = Clone(
+        dagger, tmp_path / "further" / "two", one.folder
+    )  # the same commit, whatever happens meanwhile
+    second = other.run("reproduce", "--against", str(kept))
     assert second.code == 0, second.said[-4000:]
     kept.write_text(kept.read_text().replace("sha256:", "sha256:0"))
-    third = job(other, reports, "reproduce", "--only", "image-frontend", "--against", str(kept))
+    third = other.run("reproduce", "--only", "image-frontend", "--against", str(kept))
     assert (third.code, third.states()["image-frontend"]) == (1, "failed")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.dag.recording.recorder import Recorder
 
@@ -45,6 +46,12 @@ class Ended:
         steps = self.report()["steps"]
         assert isinstance(steps, list)
         return {step["name"]: step for step in steps}
+
+    def figures(self, name: str) -> dict[str, Any]:
+        """Return what a step has found."""
+        found = self.steps[name]["figures"]
+        assert isinstance(found, dict)
+        return found
 
     def states(self) -> dict[str, str]:
         """Return how each step ended."""
