@@ -1,5 +1,6 @@
 """Development in a real browser: edits are shown without a reload, and what dies or hangs comes back."""
 
+import json
 import os
 import shutil
 import signal
@@ -79,6 +80,45 @@ def test_an_edited_python_file_is_served(made: Deployment) -> None:
     edit(made.folder / "app/api/application.py", 'title="Synapse"', 'title="Synapse reloaded"')
     wait_until(lambda: "Synapse reloaded" in _text("/api/openapi.json"), "it is served")
     assert made.started("synapse_backend") == first
+
+
+def test_without_its_development_server_hot_reload_is_red(made: Deployment) -> None:
+    """The checklist says which part is away, and is green again with it."""
+    made.compose("stop", "--timeout", "3", "frontend")
+    try:
+        assert "development server is not up" in _line(made, "hot reload")["reason"]
+    finally:
+        made.up()
+    assert _line(made, "hot reload")["state"] == "green"
+
+
+def test_without_its_sources_hot_reload_is_red(made: Deployment) -> None:
+    """A backend that watches sources which are not those of this folder serves no edit."""
+    backend = made.folder / "docker-compose.override.yml"
+    kept = backend.read_text()
+    assert "- ./app:/app/app" in kept
+    backend.write_text(kept.replace("- ./app:/app/app", "- ./app:/app/elsewhere"))
+    try:
+        made.up()
+        assert "the sources are not mounted" in _line(made, "hot reload")["reason"]
+    finally:
+        backend.write_text(kept)
+        made.up()
+    assert _line(made, "hot reload")["state"] == "green"
+
+
+def test_a_repository_on_the_disk_of_the_data_is_amber(made: Deployment) -> None:
+    """As it is after a first start: one broken disk would take both."""
+    assert made.synapse("backup").returncode == 0
+    line = _line(made, "repository disk")
+    assert (line["state"], "one broken disk takes both" in line["reason"]) == ("amber", True), line
+
+
+def _line(made: Deployment, name: str) -> dict[str, str]:
+    """Return the first line of that name in the checklist."""
+    found = json.loads(made.synapse("doctor", "--json").stdout)["findings"]
+    lines: list[dict[str, str]] = [one for one in found if one["name"] == name]
+    return lines[0]
 
 
 def reloaded_child(made: Deployment) -> int:

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.app.doubles import ModelServer, serving
 from tests.disks import fill_up, small_disk
 from tests.servers import answering
-from tests.stack.deployment import QUICK, Deployment, deployed
+from tests.stack.deployment import DEVELOPMENT, QUICK, Deployment, deployed
 from tests.stack.engine import Engine
 from tests.stack.running import fill, held
 from tests.waiting import wait_until
@@ -181,12 +182,19 @@ def test_the_page_is_away(stack: Deployment) -> None:
 
 
 def test_the_backend_is_away(stack: Deployment) -> None:
-    """Docker says so of its container; the rest of the checklist is gone through all the same."""
+    """Docker says so of its container; the rest of the checklist is gone through all the same.
+
+    What nginx wrote of a request meanwhile is an error in its log: amber, with the line.
+    """
     stack.compose("kill", "backend")
     try:
+        asked = httpx.get(f"http://127.0.0.1:{stack.ports['SYNAPSE_PORT']}/api/login", trust_env=False)
+        assert asked.status_code in (502, 504)
         found = red(stack)
         assert "exited" in found["container backend"]
         assert "backend" in found
+        log = findings(stack)["log synapse_frontend"]
+        assert (log["state"], "backend" in log["reason"]) == ("amber", True), log
     finally:
         stack.compose("start", "backend")
         wait_until(lambda: not red(stack), "all is well again")
@@ -235,6 +243,24 @@ def test_a_port_is_taken(stack: Deployment) -> None:
     assert str(port) in found["container frontend"]
     stack.compose("rm", "--force", "--stop", "frontend")
     stack.up()
+    wait_until(lambda: not red(stack), "all is well again")
+
+
+def test_the_form_that_runs_is_not_the_one_that_is_named(stack: Deployment) -> None:
+    """The next `up` would make another stack of it."""
+    with added(stack, f"COMPOSE_FILE={':'.join(DEVELOPMENT)}"):
+        assert "names development" in red(stack)["form"]
+    assert "form" not in red(stack)
+
+
+def test_a_container_shows_a_secret(stack: Deployment) -> None:
+    """A line of .env that `docker inspect` would show: red, with the name and never the value."""
+    with added(stack, "PAYMENT_TOKEN=do-not-tell"):
+        stack.up()
+        found = red(stack)["secrets"]
+    stack.up()
+    assert "PAYMENT_TOKEN of synapse_backend" in found
+    assert "do-not-tell" not in found
     wait_until(lambda: not red(stack), "all is well again")
 
 
