@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from pipelines.ops.repository import Standing
+from tests.app.doubles import ModelServer, serving
 from tests.dag.recording.project import Ended
 from tests.dataset import fill
 from tests.engine.clone import Clone
 from tests.installation import work_on
-from tests.ops.capture.examples import documents, open_docs
+from tests.ops.capture.examples import MODEL, documents, open_docs
 from tests.ops.whole.observed import observed
 from tests.s3.versitygw import s3_server
 from tests.servers import PROGRAMS, LiveServer, live_server
@@ -33,8 +34,8 @@ class Installed:
     objects: Path
     said: list[str]
 
-    def run(self, name: str, *arguments: str) -> Ended:
-        """Run a job on it."""
+    def run(self, name: str, *arguments: str, **more: str) -> Ended:
+        """Run a job on it; `more` are further settings."""
         assert self.server.address.password
         ended = self.clone.run(
             name,
@@ -44,6 +45,7 @@ class Installed:
             REDIS_PASSWORD=self.server.address.password,
             API_PORT="1",
             **self.place,
+            **more,
         )
         self.said.append(ended.said + "".join(file.read_text() for file in self.reports()))
         return ended
@@ -118,11 +120,25 @@ def test_a_damaged_repository_is_found_before_anything_is_touched(installed: Ins
     with installed.server.client() as client:
         client.set("later", 1)
     before = observed(installed.server)
-    restored, drilled = installed.run("restore", "latest"), installed.run("drill")
+    restored = installed.run("restore", "latest")
     assert (restored.code, restored.states()["restore"]) == (4, "not run"), restored.said[-4000:]
-    assert drilled.code == 4
+    assert installed.run("drill").code == 4
     assert installed.standing(point) is Standing.DAMAGED
     assert observed(installed.server) == before
+
+
+def test_documents_of_an_embedding_server_are_served_in_the_rehearsal(installed: Installed) -> None:
+    """It listens on this machine's loopback; the ephemeral backend asks it. Without it the drill says so."""
+    installed.run("backup")
+    server = ModelServer(dimension=MODEL.dimension)
+    with serving(server.app()) as url:
+        own = {"COLLECTION": "docs", "EMBEDDING_URL": url, "EMBEDDING_MODEL": MODEL.name}
+        drilled = installed.run("drill", **own)
+        assert drilled.code == 0, drilled.said[-4000:]
+        assert server.asked
+    drilled = installed.run("drill", **own)
+    assert (drilled.code, drilled.states()["rehearse"]) == (5, "failed")
+    assert "nothing answers" in drilled.stderr
 
 
 def size(path: Path) -> int:
