@@ -55,6 +55,11 @@ class Stack:
     secrets: Mapping[str, dagger.Secret]
     logs: Mapping[str, dagger.CacheVolume]
 
+    @property
+    def services(self) -> Mapping[str, dagger.Service]:
+        """The services by their names, each after those that it needs."""
+        return {"redis": self.redis, "backend": self.backend, "frontend": self.frontend}
+
     def beside(self, container: dagger.Container) -> dagger.Container:
         """Return a container that reaches the services by their names."""
         return (
@@ -99,19 +104,18 @@ async def running_stack(
         await _quietly_export(stack)
         raise
     finally:
-        for name, service in (
-            ("frontend", stack.frontend),
-            ("backend", stack.backend),
-            ("redis", stack.redis),
-        ):
-            await quietly_stop(stack.session, f"{name} of {label}", service)
+        # Side by side: one that never came up ends only when what it needs is gone.
+        with anyio.CancelScope(shield=True):
+            async with anyio.create_task_group() as group:
+                for name, service in stack.services.items():
+                    group.start_soon(quietly_stop, session, f"{name} of {label}", service)
 
 
 async def _started(stack: Stack, images: Images) -> None:
     for image in (images.backend, images.ops, images.frontend):
         await image.sync()  # else the time to build or pull it would be that of the start
     log = f"{stack.session.reports}/logs/{stack.label}"
-    for name, service in (("redis", stack.redis), ("backend", stack.backend), ("frontend", stack.frontend)):
+    for name, service in stack.services.items():
         await start(stack.session, name, service, log)
 
 
