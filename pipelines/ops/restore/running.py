@@ -10,7 +10,7 @@ from pipelines.ops.backup import store
 from pipelines.ops.capture.documents import CapturedFaiss, capture_collections, unchanged
 from pipelines.ops.capture.redis_wire import CapturedRedis, RedisWireCapture
 from pipelines.ops.context import Context
-from pipelines.ops.errors import DamagedError, OpsError
+from pipelines.ops.errors import DamagedError, OpsError, RefusedError
 from pipelines.ops.model import RestorePoint
 from pipelines.ops.proof.proving import fetch, known_digest
 from pipelines.ops.reporting import Advance
@@ -157,7 +157,9 @@ def _undo(both: _Swap, error: BaseException) -> None:
         ) from error
     state = "The old data is back." if ended == "undone" else "The new data had to stay."
     if isinstance(error, OpsError):
-        raise type(error)(f"{error.what} {state}", error.hint) from error
+        # What was touched was not refused, whoever said no: that code means that nothing was touched.
+        kind = OpsError if isinstance(error, RefusedError) else type(error)
+        raise kind(f"{error.what} {state}", error.hint) from error
     both.work.watch.note(state)
 
 

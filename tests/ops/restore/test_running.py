@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.stores.index.layout import restore_marker
-from pipelines.ops.errors import OpsError, RefusedError
+from pipelines.ops.errors import ExitCode, OpsError, RefusedError
 from pipelines.ops.redis.digest import differences
 from pipelines.ops.restore.flow import restore
 from tests.ops.capture.examples import docs_folder, documents, open_docs
@@ -112,8 +112,10 @@ def test_a_target_that_drops_keys_gets_its_old_data_back(tmp_path: Path, family:
             client.config_set("maxmemory", limit)
         fill(one, "small", 10)
         expected, before = one.digest(work), one.state()
-        with pytest.raises(RefusedError, match=r"more than its maxmemory .* The old data is back"):
+        with pytest.raises(OpsError, match=r"more than its maxmemory .* The old data is back") as caught:
             restore(work, point)
+        # Not that of a refusal, which has touched nothing.
+        assert caught.value.code == ExitCode.FAILED
         assert differences(expected, one.digest(work)) == ()
         after = one.state()
         assert (after[0], after[2]) == ("master", before[2])
