@@ -70,20 +70,21 @@ def test_every_form(lay: Callable[[Sequence[str]], Deployment], form: str) -> No
         assert environment["VITE_WS_URL"] == "ws://backend:8000"
 
 
-def test_each_key_can_break_it(lay: Callable[[Sequence[str]], Deployment]) -> None:
+@pytest.mark.parametrize("form", sorted(policy.FORMS))
+def test_each_key_can_break_it(lay: Callable[[Sequence[str]], Deployment], form: str) -> None:
     """A service that loses any of these keys is noticed by the test of the policy that names it."""
-    found = lay(PRODUCTION).rendered()["services"]
-    unnoticed = [(service, key) for check, service, key in _KEYS if not noticed(check, found, service, key)]
+    found = lay(policy.FORMS[form]).rendered()["services"]
+    unnoticed = [key for key in _KEYS if not noticed(*key, form, found)]
     assert unnoticed == []
 
 
-def noticed(check: Check, found: dict[str, Any], service: str, key: str) -> bool:
+def noticed(check: Check, service: str, key: str, form: str, found: dict[str, Any]) -> bool:
     """Say whether a test that passes fails once a service lacks a key."""
-    check(("production", found))
+    check((form, found))
     broken = deepcopy(found)
     del broken[service][key]
     try:
-        check(("production", broken))
+        check((form, broken))
     except (AssertionError, KeyError):
         return True
     return False
