@@ -10,7 +10,8 @@ import anyio
 import dagger
 from dagger.client._config import Retry
 
-from pipelines.dag.errors import INSTALL, NoEngineError
+from pipelines.dag.errors import INSTALL, JobExit, NoEngineError, StepError
+from pipelines.dag.running import Action, Finding
 
 VERSION = "0.21.8"
 """Of the engine, of its command line program, and of the Python SDK: they only fit together."""
@@ -32,6 +33,23 @@ async def connected(environ: Mapping[str, str] = os.environ) -> AsyncIterator[da
             yield dagger.dag
     except dagger.ClientError as error:
         raise NoEngineError(f"The Dagger engine does not answer: {error}.", _HINT) from error
+
+
+def told_of_loss(action: Action) -> Action:
+    """Return an action that says so when the connection to the engine is lost under it."""
+
+    async def carried_out() -> Finding:
+        try:
+            return await action()
+        except dagger.TransportError as error:
+            said = next(iter(str(error).splitlines()), type(error).__name__)
+            raise StepError(
+                f"the connection to the Dagger engine was lost ({said}). See whether it still runs (its log"
+                " says why, if it ended), then run the job again.",
+                JobExit.NO_ENGINE,
+            ) from error
+
+    return carried_out
 
 
 async def _check_versions(environ: Mapping[str, str]) -> None:

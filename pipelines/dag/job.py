@@ -83,7 +83,11 @@ async def _carried_out(job: Job, options: Options, plan: Plan, console: Console)
     """Open the session, run the steps, and end them when somebody interrupts."""
     began = time.monotonic()
     with interrupts() as stop:
-        from pipelines.dag.engine import VERSION, connected  # noqa: PLC0415  # the plan is shown without the SDK
+        from pipelines.dag.engine import (  # noqa: PLC0415  # the plan is shown without the SDK
+            VERSION,
+            connected,
+            told_of_loss,
+        )
 
         facts: dict[str, object] = {"dagger": VERSION}
         results = unended(plan, State.INTERRUPTED, "interrupted", JobExit.INTERRUPTED)
@@ -93,7 +97,8 @@ async def _carried_out(job: Job, options: Options, plan: Plan, console: Console)
                 client = await closing.enter_async_context(connected())
             if client is not None:
                 session = Session(client, uuid.uuid4().hex, Path.cwd(), options, dict(os.environ))
-                results = await run_plan(plan, job.actions(session), time.monotonic, console.step, stop())
+                actions = {name: told_of_loss(action) for name, action in job.actions(session).items()}
+                results = await run_plan(plan, actions, time.monotonic, console.step, stop())
                 facts = {"run": session.run_id, **facts, **session.facts}
     return JobReport(job.name, facts, results, time.monotonic() - began)
 

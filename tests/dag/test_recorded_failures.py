@@ -196,7 +196,8 @@ def test_a_request_whose_connection_was_lost_is_not_sent_again(
         ended = project.run(recorder, *job)
     cut = [request for request in recorder.requests if request.answered is None]
     assert len(cut) == 1
-    assert (ended.code, ended.states()[name]) == (1, "failed")
+    assert (ended.code, ended.states()[name]) == (7, "failed")
+    assert "the connection to the Dagger engine was lost" in str(ended.steps[name]["reason"])
     assert "Traceback" not in ended.stderr
 
 
