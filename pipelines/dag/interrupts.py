@@ -15,8 +15,8 @@ def interrupts() -> Iterator[Callable[[], anyio.CancelScope]]:
     """Give what makes scopes: each is cancelled at the first signal, also one that is made after it.
 
     Another signal changes nothing, until the end of the process: `dagger run` sends SIGTERM after a Ctrl-C,
-    and the reports are still to be written. It needs a running loop, in the main
-    thread, and takes the signals from whoever had them.
+    and the reports are still to be written. It takes the signals from whoever had them, and needs a running
+    loop in the main thread.
     """
     made: list[anyio.CancelScope] = []
     came = False
