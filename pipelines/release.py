@@ -5,7 +5,7 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -42,7 +42,7 @@ def plan(options: Options) -> Plan:
     pushed = partial(push, image, plain=more.plain_http, login=None)
     publish = Step(
         "publish",
-        "push the tested images by digest, and when all are there under their tags",
+        f"push the tested images by digest, and when all are there under their tags{_untried(more.platform)}",
         (PINS.name, *(step.name for step in STEPS if step.gate)),
         ("the images of this commit",),
         effects=(f"{image} for backend, ops, frontend: {', '.join([*tags, *moving])}",),
@@ -51,6 +51,13 @@ def plan(options: Options) -> Plan:
     )
     gates = (replace(step, needs=(PINS.name, *step.needs)) for step in STEPS)
     return planned("release", (PINS, *gates, publish))
+
+
+def _untried(platforms: Sequence[str]) -> str:
+    """Return what is to be said of several platforms: one engine runs the tests of one."""
+    if not platforms:
+        return ""
+    return f"; made for {', '.join(platforms)}, of which the tests run the engine's own alone"
 
 
 def check(options: Options, planned: Plan) -> None:
