@@ -70,6 +70,7 @@ def test_a_full_repository(docker: Engine, tmp_path: Path) -> None:
         for arguments in (("backup",), ("restore", "latest", "--yes")):
             said = stack.ops(*arguments, code=1)
             assert "No space left" in said, said
+            assert ("Or add --force to restore without one." in said) == (arguments[0] == "restore")
             assert held(stack) == present
         assert json.loads(stack.ops("verify", kept, "--level", "1", "--json"))["proofs"][0]["good"]
         stuffing.unlink()

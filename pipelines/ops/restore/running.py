@@ -1,7 +1,8 @@
 """Restore into a running stack: everything is made ready first, then both stores are swapped in one pause."""
 
 import shutil
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pipelines.ops.model import RestorePoint
 from pipelines.ops.proof.proving import fetch, known_digest
 from pipelines.ops.reporting import Advance
 from pipelines.ops.repository import PointRef
+from pipelines.ops.repository.store import StoreFullError
 from pipelines.ops.restore import journal as journals
 from pipelines.ops.restore import redis_running
 from pipelines.ops.restore.backend import check_backend
@@ -94,13 +96,25 @@ def _begin_safety(both: _Swap, ready: ExitStack) -> None:
                 RedisWireCapture(both.redis.address, both.spool / "safety", progress=advance)
             )
             copied = both.capture.wait_for_copy()
-        with work.watch.step("Store it", total=copied.stat().st_size) as advance:
+        with work.watch.step("Store it", total=copied.stat().st_size) as advance, _for_safety():
             work.repository.store_files([(copied.name, copied)], advance)
     if both.documents is not None:
-        with work.watch.step("Store the present documents for the safety point"):
+        with work.watch.step("Store the present documents for the safety point"), _for_safety():
             both.before = ready.enter_context(work.spool("before"))
             both.present = _present_documents(work, both.before)
             work.repository.store_files(both.present.files if both.present else ())
+
+
+@contextmanager
+def _for_safety() -> Iterator[None]:
+    """Say what an error of the store hinders, and how to restore all the same."""
+    try:
+        yield
+    except StoreFullError as error:
+        raise StoreFullError(
+            f"No safety point can be kept: {error.what}",
+            f"{error.hint} Or add --force to restore without one.",
+        ) from error
 
 
 def _present_documents(
@@ -180,7 +194,8 @@ def _keep_safety(both: _Swap) -> None:
             documents = _snapshot(both, advance)
     if both.old is None and documents is None:
         return
-    both.safety, _, _ = store(work, both.old, documents, started=started, label="safety")
+    with _for_safety():
+        both.safety, _, _ = store(work, both.old, documents, started=started, label="safety")
     _note(both, {"safety": both.safety.id})
 
 

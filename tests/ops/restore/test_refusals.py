@@ -138,6 +138,22 @@ def test_a_disk_that_fills_up_meanwhile(one: Stack, tmp_path: Path) -> None:
         assert restore(work, point)
 
 
+def test_a_repository_without_room_for_the_safety_point(one: Stack, tmp_path: Path) -> None:
+    """It is full when what is there is to be kept: nothing is touched, and the remedies are two."""
+    with small_disk(tmp_path / "kept", "size=24m") as disk:
+        work = one.work(SYNAPSE_REPOSITORY=str(disk))
+        point = one.backup(work)
+        later(one)
+        with one.client() as client:
+            client.mset({f"later:{number}": os.urandom(1000) for number in range(4000)})
+        stuffing = fill_up(disk, leave=1_000_000)
+        with untouched(one, work), pytest.raises(OpsError, match="No safety point can be kept") as caught:
+            restore(work, point)
+        assert "--force" in caught.value.hint
+        stuffing.unlink()
+        assert restore(work, point)
+
+
 def test_the_disk_of_the_target_is_full(tmp_path: Path) -> None:
     """The new data cannot be written into its AOF, so the old data is put back."""
     with (
