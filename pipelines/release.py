@@ -46,7 +46,7 @@ def plan(options: Options) -> Plan:
         (PINS.name, *(step.name for step in STEPS if step.gate)),
         ("the images of this commit",),
         effects=(f"{image} for backend, ops, frontend: {', '.join([*tags, *moving])}",),
-        commands=(pushed(()), pushed(tags), *([pushed(moving, move=True)] if moving else [])),
+        commands=(pushed((), free=tags), pushed(tags), *([pushed(moving, move=True)] if moving else [])),
         limit_s=1800,
     )
     gates = (replace(step, needs=(PINS.name, *step.needs)) for step in STEPS)

@@ -46,10 +46,20 @@ def pins() -> tuple[str, ...]:
 
 
 def push(
-    reference: str, tags: Sequence[str], *, plain: bool, login: str | None, move: bool = False
+    reference: str,
+    tags: Sequence[str],
+    *,
+    plain: bool,
+    login: str | None,
+    move: bool = False,
+    free: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """Push an image by digest, then under its tags; `login` names a file, `move` takes tags from others."""
+    """Push an image by digest, then under its tags; `login` names a file, `move` takes tags from others.
+
+    `free` are tags that are to come: one that another image has is refused before anything is sent.
+    """
     more = [word for tag in tags for word in ("--tag", tag)]
+    more += [word for tag in free for word in ("--free", tag)]
     more += ["--move"] if move else []
     more += ["--plain-http"] if plain else []
     more += ["--login-file", login] if login else []

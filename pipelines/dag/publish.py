@@ -42,19 +42,35 @@ async def publish(
 ) -> Finding:
     """Push each image; return its reference with the digest. Raises StepError.
 
-    All are there by their digests before one gets a tag, so that no tag names half a release. `moving` are
-    tags that go over from other images.
+    All are there by their digests, and every tag is free, before one gets a tag, so that no tag names half
+    a release. `moving` are tags that go over from other images.
     """
-    references = {name: await _pushed(session, registry, name) for name in PUBLISHED}
-    for name in PUBLISHED:
-        await _pushed(session, registry, name, tags)
-    for name in PUBLISHED if moving else ():
-        await _pushed(session, registry, name, moving, move=True)
+    references = {name: await _pushed(session, registry, name, free=tags) for name in PUBLISHED}
+    await _tagged(session, registry, tags)
+    if moving:
+        await _tagged(session, registry, moving, move=True)
     return Finding(", ".join(references.values()), references)
 
 
+async def _tagged(session: Session, registry: Registry, tags: Sequence[str], *, move: bool = False) -> None:
+    """Set tags on every image; whatever hinders that, it is said which images have them. Raises StepError."""
+    for at, name in enumerate(PUBLISHED):
+        try:
+            await _pushed(session, registry, name, tags, move=move)
+        except StepError as error:
+            told = f"{', '.join(tags)} named {', '.join(PUBLISHED[:at]) or 'nothing'} by then"
+            reason = f"{error.reason} ({told}, and perhaps {name}: publish the same commit again.)"
+            raise StepError(reason, error.code, error.output) from error
+
+
 async def _pushed(
-    session: Session, registry: Registry, name: str, tags: Sequence[str] = (), *, move: bool = False
+    session: Session,
+    registry: Registry,
+    name: str,
+    tags: Sequence[str] = (),
+    *,
+    free: Sequence[str] = (),
+    move: bool = False,
 ) -> str:
     """Push one image; return its reference with the digest. Raises StepError when it was not tested."""
     pusher = (await tools(session)).with_mounted_directory("/image", await normalised(session, name))
@@ -68,6 +84,7 @@ async def _pushed(
         plain=registry.plain,
         login=_LOGIN_FILE if registry.login is not None else None,
         move=move,
+        free=free,
     )
     told = json.loads(await ran(fresh(session, pusher).with_exec([*command])))
     tested = session.facts.get(f"image {name}")

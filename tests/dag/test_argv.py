@@ -51,7 +51,7 @@ def made() -> Iterator[tuple[str, ...]]:
     yield commands.compare()
     reference = "registry.example/team/synapse-backend"
     yield commands.push(reference, ("1.2.3", "latest"), plain=True, login="/run/secrets/registry_login")
-    yield commands.push(reference, (), plain=False, login=None)
+    yield commands.push(reference, (), plain=False, login=None, free=("1.2.3",))
     yield commands.push(reference, ("latest",), plain=False, login=None, move=True)
     yield commands.pins()
 

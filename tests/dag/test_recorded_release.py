@@ -71,6 +71,46 @@ def test_a_registry_that_dies_between_images_leaves_no_tag(project: Project) -> 
     assert [tags for _, tags, _ in pushed(recorder)] == [[]] * 3
 
 
+def test_a_registry_that_dies_between_tags_leaves_a_word(project: Project) -> None:
+    """Which images have the tag is said, and that the same commit can be published again."""
+    place = "registry.example/team/synapse-ops"
+    rule = running(("image", "push", "/image", place, "--tag"), Fails(5), "stdout")
+    with recording([rule, *going_well()]) as recorder:
+        ended = project.run(recorder, "release", *WHERE, "--tag", "1")
+    assert (ended.code, ended.states()["publish"]) == (5, "failed")
+    reason = str(ended.steps["publish"]["reason"])
+    assert "1 named backend by then, and perhaps ops: publish the same commit again" in reason
+    assert [tags for _, tags, _ in pushed(recorder)] == [[]] * 3 + [["1"]] * 2
+
+
+def test_every_tag_is_looked_at_before_one_is_set(project: Project) -> None:
+    """Else one image would have it when the next is refused; one that goes over may be another's."""
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "release", *WHERE, "--tag", "1", "--tag", "1.2", "--move", "latest")
+    assert ended.code == 0, ended.stderr
+    pushes = [one.argv for one in recorder.execs_done() if "registry.example" in " ".join(one.argv)]
+    looking = [argv for argv in pushes if "--tag" not in argv]
+    assert len(looking) == 3
+    for argv in looking:
+        assert [argv[at + 1] for at, word in enumerate(argv) if word == "--free"] == ["1", "1.2"]
+    assert not [argv for argv in pushes if "--tag" in argv and "--free" in argv]
+
+
+def test_a_registry_that_dies_in_the_rehearsal_is_told(project: Project) -> None:
+    """With the command's own words and code; no image got a tag, and the registry is not left running."""
+    told = {"error": {"what": "The registry does not answer.", "hint": "Look at its log."}}
+    rule = running(
+        ("image", "push", "/image", "registry:5000/synapse-ops"), Fails(5, json.dumps(told)), "stdout"
+    )
+    with recording([rule, *going_well()]) as recorder:
+        ended = project.run(recorder, "ci", "--only", "rehearse")
+    assert (ended.code, ended.states()["rehearse"]) == (5, "failed")
+    assert "The registry does not answer. Look at its log." in str(ended.steps["rehearse"]["reason"])
+    assert not [one for one in recorder.execs_done() if "--tag" in one.argv]
+    assert recorder.asked_of("start")
+    assert recorder.asked_of("start") <= recorder.asked_of("stop")
+
+
 def test_a_registry_on_this_machine_is_brought_into_the_network(project: Project) -> None:
     """A container has a loopback of its own; the report names the registry as the operator does."""
     with recording(going_well()) as recorder:

@@ -68,6 +68,9 @@ def push(
     reference: Annotated[str, typer.Argument(help="registry.example:5000/team/name, or with :tag.")],
     tag: Annotated[list[str] | None, typer.Option(help="Another tag; may be given several times.")] = None,
     *,
+    free: Annotated[
+        list[str] | None, typer.Option(help="A tag that no other image may have; it is not set yet.")
+    ] = None,
     move: Annotated[bool, typer.Option("--move", help="Let a tag of another image go over.")] = False,
     plain_http: Annotated[bool, typer.Option("--plain-http", help="The registry has no TLS.")] = False,
     login_file: Annotated[
@@ -78,9 +81,10 @@ def push(
     """Push a layout to a registry by its digest, then under its tags, and read the digest back."""
     with guarded(json=as_json) as output, httpx.Client() as client:
         wanted = parse_reference(reference, tuple(tag or ()))
+        later = parse_reference(f"{wanted}", tuple(free or ())).tags
         login = read_login(login_file, wanted.host) if login_file else None
         registry = Registry(client, wanted, plain=plain_http, login=login)
-        pushed = Push(layout, wanted, registry, output.reporter, time.sleep, move=move).run()
+        pushed = Push(layout, wanted, registry, output.reporter, time.sleep, move, later).run()
         data = {
             "reference": f"{wanted}@{pushed.digest}",
             "digest": pushed.digest,

@@ -35,7 +35,10 @@ class Pushed:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One push. `sleep` waits between tries, in seconds; `move` lets a tag of another image go over."""
+    """One push. `sleep` waits between tries, in seconds; `move` lets a tag of another image go over.
+
+    `free` are tags that are only looked at: no other image may have one.
+    """
 
     layout: Path
     reference: Reference
@@ -43,6 +46,7 @@ class Push:
     reporter: Reporter
     sleep: Callable[[float], None]
     move: bool = False
+    free: tuple[str, ...] = ()
 
     def run(self) -> Pushed:
         """Push everything, and read the digest back. Raises OpsError; what was sent is not sent again."""
@@ -138,7 +142,7 @@ class Push:
             )
 
     def _refuse_taken_tags(self, root: Descriptor) -> None:
-        for tag in self.reference.tags if not self.move else ():
+        for tag in (*self.free, *(() if self.move else self.reference.tags)):
             answer = self._try(partial(self._manifest_at, tag))
             if answer.is_success and digest_of(answer.content) != root.digest:
                 raise RefusedError(

@@ -115,6 +115,21 @@ def test_a_tag_of_another_image_is_not_moved_unasked(
     assert digest_at(open_registry, "1.2") != before
 
 
+def test_a_tag_that_is_to_come_is_only_looked_at(tmp_path: Path, image: Path, open_registry: Served) -> None:
+    """With --free it is not set; one that another image has is refused before anything is sent."""
+    reference = f"{open_registry.host}/team/name"
+    assert push(image, reference, "--free", "1.2").returncode == 0
+    url = f"http://{open_registry.host}/v2/team/name/manifests/1.2"
+    assert httpx.get(url, trust_env=False).status_code == httpx.codes.NOT_FOUND
+    assert push(image, f"{reference}:1.2").returncode == 0
+    assert push(image, reference, "--free", "1.2").returncode == 0
+    form = normal(lay(tmp_path / "raw2", [layer([Entry("other")])]), tmp_path / "other")
+    refused = push(tmp_path / "other", reference, "--free", "1.1", "--free", "1.2", "--move")
+    assert (refused.returncode, "1.2 is taken" in refused.stderr) == (ExitCode.REFUSED, True)
+    url = f"http://{open_registry.host}/v2/team/name/manifests/{form.root.digest}"
+    assert httpx.get(url, trust_env=False).status_code == httpx.codes.NOT_FOUND
+
+
 @pytest.mark.parametrize("kind", ["basic", "bearer"])
 def test_a_login_lets_in_and_shows_nowhere(tmp_path: Path, image: Path, kind: str) -> None:
     """Name and password from either kind of file; a wrong one and none are refused at once, in words."""
