@@ -17,6 +17,7 @@ try:
     from pipelines.dag.errors import JobError, RefusedJobError
     from pipelines.dag.job import Job, main
     from pipelines.dag.plan import Plan, Step, planned
+    from pipelines.dag.platforms import take_platforms
     from pipelines.dag.registries import check_place
     from pipelines.dag.running import Action
     from pipelines.dag.session import Session
@@ -54,10 +55,10 @@ def plan(options: Options) -> Plan:
 
 
 def _untried(platforms: Sequence[str]) -> str:
-    """Return what is to be said of several platforms: one engine runs the tests of one."""
+    """Return what is to be said of platforms: one engine runs the tests of one."""
     if not platforms:
         return ""
-    return f"; made for {', '.join(platforms)}, of which the tests run the engine's own alone"
+    return f"; made for {', '.join(dict.fromkeys(platforms))}, of which the tests run the engine's own alone"
 
 
 def check(options: Options, planned: Plan) -> None:
@@ -100,13 +101,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="a tag that goes over from the last release, such as latest",
     )
     parser.add_argument("--plain-http", action="store_true", help="the registry has no TLS")
-    parser.add_argument(
-        "--platform",
-        action="append",
-        default=[],
-        metavar="OS/ARCH",
-        help="such as linux/arm64; several give one image",
-    )
+    take_platforms(parser)
     take_start_limit(parser)
 
 

@@ -13,6 +13,7 @@ from pipelines.dag.executing import fresh, ran
 from pipelines.dag.host import synapse_here
 from pipelines.dag.images import OWNER, normalised, tools
 from pipelines.dag.machine import machine
+from pipelines.dag.platforms import tell_tested
 from pipelines.dag.repository import LOOPBACK
 from pipelines.dag.running import Finding
 from pipelines.dag.services import kept_running
@@ -49,7 +50,7 @@ async def publish(
     await _tagged(session, registry, tags)
     if moving:
         await _tagged(session, registry, moving, move=True)
-    return Finding(", ".join(references.values()), references)
+    return Finding(", ".join(references.values()) + await tell_tested(session), references)
 
 
 async def _tagged(session: Session, registry: Registry, tags: Sequence[str], *, move: bool = False) -> None:
@@ -94,9 +95,13 @@ async def _pushed(
 
 
 async def pinned(session: Session) -> Finding:
-    """Compare the images that others build with the pin file; a digest that is not known fails it."""
+    """Compare the images that others build with the pin file; a digest that is not known fails it.
+
+    So does a platform that no gate can run: the first step is to tell of it. Raises StepError.
+    """
+    tested = await tell_tested(session)
     told = await synapse_here(session, *pins()[1:])
-    return Finding(f"{told['references']} references to pinned images, each with its digest")
+    return Finding(f"{told['references']} references to pinned images, each with its digest{tested}")
 
 
 async def rehearse(session: Session) -> Finding:

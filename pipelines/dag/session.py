@@ -39,7 +39,7 @@ class Session:
     @property
     def platforms(self) -> tuple[str, ...]:
         """Platforms to build images for, such as linux/arm64; none means the engine's own."""
-        return tuple(getattr(self.options.more, "platform", ()))
+        return tuple(dict.fromkeys(getattr(self.options.more, "platform", ())))
 
     @property
     def start_limit_s(self) -> float:

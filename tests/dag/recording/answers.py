@@ -48,7 +48,7 @@ def answer(rules: Sequence[Rule], call: Call) -> Answer:
         told = rule(call)
         if told is not None:
             return told
-    usual: dict[str, str | int] = {"exitCode": 0, "version": "v0.21.8"}
+    usual: dict[str, str | int] = {"exitCode": 0, "version": "v0.21.8", "defaultPlatform": "linux/amd64"}
     return Says(usual.get(call.field, ""))
 
 
