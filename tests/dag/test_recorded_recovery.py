@@ -1,6 +1,8 @@
 """What the jobs that save and restore ask of the engine where it matters most, seen behind the SDK."""
 
 import json
+import os
+import signal
 from pathlib import Path
 from secrets import token_hex
 
@@ -98,6 +100,34 @@ def test_an_authority_of_ones_own_is_trusted_in_the_container_too(project: Proje
     assert verify.environment["AWS_CA_BUNDLE"] in verify.mounts
     asked = [call.arguments["path"] for call in recorder.calls().values() if call.field == "file"]
     assert str(tmp_path / "ca.pem") in asked
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (
+            {"code": 130, "error": {"what": "Interrupted.", "hint": "The old data is back."}},
+            "The old data is back.",
+        ),
+        ({}, "was done by then"),
+    ],
+)
+def test_an_interrupted_restore_is_let_put_things_back(
+    project: Project, tmp_path: Path, answer: dict[str, object], says: str
+) -> None:
+    """It is told to end and waited for, never killed; what it said of the data stands in the report."""
+    begun = tmp_path / "begun"
+    os.mkfifo(begun)
+    project.answering(restore={"waits": str(begun), **answer})
+    with recording(going_well()) as recorder:
+        started = project.start(recorder, "restore", "latest")
+        process = Path("/proc") / begun.read_text()
+        ended = project.end(started, signal.SIGTERM)
+    assert (ended.code, ended.states()["restore"]) == (130, "interrupted"), ended.stderr
+    assert not process.exists()
+    facts = ended.report()["facts"]
+    assert isinstance(facts, dict)
+    assert says in facts["synapse restore 3f2a" + "0" * 60 + ", interrupted"]
 
 
 @pytest.mark.parametrize("job", ["ci", "backup", "restore", "drill"])

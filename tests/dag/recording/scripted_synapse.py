@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -18,7 +19,10 @@ _ANSWERS: dict[str, object] = {
 
 
 def main() -> None:
-    """Print the answer to a command; an answer with an `error` ends with its `code`."""
+    """Print the answer to a command; an answer with an `error` ends with its `code`.
+
+    One with `waits` writes its process id into that pipe, and is not done until it is told to end.
+    """
     asked = sys.argv[1:]
     with Path(os.environ["SCRIPTED_ASKED"]).open("a", encoding="utf-8") as file:
         file.write(json.dumps(asked) + "\n")
@@ -26,6 +30,10 @@ def main() -> None:
     answers = _ANSWERS | (json.loads(told.read_text(encoding="utf-8")) if told.exists() else {})
     name = "_".join(asked[:2])
     found = answers[name if name in answers else asked[0]]
+    if isinstance(found, dict) and "waits" in found:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        Path(found["waits"]).write_text(f"{os.getpid()}", encoding="utf-8")
+        signal.sigwait({signal.SIGTERM})
     sys.stdout.write(json.dumps(found) + "\n")
     sys.exit(found.get("code", 0) if isinstance(found, dict) else 0)
 
