@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import faiss
@@ -146,5 +147,6 @@ def wait_for_child(parent: int) -> int:
 def wait_until_gone(process: int) -> None:
     """Return when a process has ended."""
     deadline = time.monotonic() + 30
-    while Path(f"/proc/{process}/cmdline").exists() and Path(f"/proc/{process}/cmdline").read_bytes():
-        assert time.monotonic() < deadline, "the loader stayed behind"
+    with suppress(FileNotFoundError, ProcessLookupError):
+        while Path(f"/proc/{process}/cmdline").read_bytes():  # a process that has ended has none
+            assert time.monotonic() < deadline, "the loader stayed behind"
