@@ -95,6 +95,7 @@ def _target(work: Context, point: RestorePoint, into: Path | None) -> tuple[Kind
                     f"Nobody answers at {named(address)}, and a stopped Redis is restored where it ran.",
                     "Start it, run the restore there, or write plain files with --into FOLDER.",
                 )
+            _check_kept_here(work)
             _check_version(work, point.redis, None)
         return "stopped", None
     if point.redis is None:
@@ -103,6 +104,22 @@ def _target(work: Context, point: RestorePoint, into: Path | None) -> tuple[Kind
     target = look_at(address, point.redis)
     _check_version(work, point.redis, target.version)
     return "running", target
+
+
+def _check_kept_here(work: Context) -> None:
+    """Refuse when there are documents, and a Redis that is stopped just now keeps its data elsewhere.
+
+    It would come back with what it had, beside documents that are not of that moment.
+    """
+    folder, root = work.settings.redis_folder, indexes_root(work.data_dir)
+    used = root.is_dir() and any(CollectionFolder(root, one.name).epochs() for one in root.iterdir())
+    if used and not folder.exists():
+        raise RefusedError(
+            f"{named(work.settings.redis)} does not answer, and what it keeps beside these documents is not"
+            f" in {folder}.",
+            "Start it (`synapse up`, or the server that REDIS_HOST and REDIS_PORT name), then run the restore"
+            " again.",
+        )
 
 
 def _check_version(work: Context, source: RedisSource, target: ServerVersion | None) -> None:

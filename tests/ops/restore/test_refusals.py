@@ -214,8 +214,21 @@ def test_a_damaged_object(one: Stack, damage: str) -> None:
     assert victim.name[:12] in caught.value.what
     assert caught.value.hint
     stopped = one.work(REDIS_PORT=str(free_port()))
+    stopped.settings.redis_folder.mkdir()
     with untouched(one, work), pytest.raises(DamagedError):
         restore(stopped, point)
+
+
+def test_a_redis_of_elsewhere_that_is_down_just_now(one: Stack) -> None:
+    """It would come back with what it had, beside the documents of the point: refused, nothing is touched."""
+    work = one.work()
+    point = one.backup(work)
+    later(one)
+    down = one.work(REDIS_PORT=str(free_port()))
+    with untouched(one, work), pytest.raises(RefusedError, match="does not answer") as caught:
+        restore(down, point)
+    assert "synapse up" in caught.value.hint
+    assert not work.settings.redis_folder.exists()
 
 
 def test_a_repository_that_cannot_be_written(one: Stack, tmp_path: Path) -> None:

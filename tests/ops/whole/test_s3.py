@@ -89,7 +89,8 @@ def test_every_command(run: Run, live: LiveServer, tmp_path: Path, s3: S3Server)
 
 
 def test_into_a_stopped_stack(run: Run, live: LiveServer, tmp_path: Path) -> None:
-    """With Redis down the data is laid where `synapse up` finds it."""
+    """With the Redis of `synapse up` down the data is laid where that finds it."""
+    (tmp_path / "data" / "redis").mkdir(parents=True)
     with closing(open_docs(tmp_path / "data")) as docs:
         docs.add(documents("d", 5))
     run("backup")
