@@ -65,7 +65,7 @@ class WordEmbedder:
 
 
 class DeadMemory:
-    """A Redis that nobody reaches. `asked` counts how often it was tried."""
+    """A Redis that nobody reaches. `asked` counts how often it was tried, pings of the health check aside."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -75,7 +75,7 @@ class DeadMemory:
         return StoreUnavailableError("Redis cannot be reached.", "Start it.")
 
     async def ping(self) -> None:
-        raise self._refuse()
+        raise StoreUnavailableError("Redis cannot be reached.", "Start it.")
 
     async def cached(self, key: str) -> bytes | None:
         raise self._refuse()
