@@ -89,6 +89,19 @@ def test_an_older_folder_is_asked_for_its_form(folder: Path) -> None:
     assert lines["SYNAPSE_PORT"] == "81"
 
 
+def test_a_lost_env_does_not_make_development_out_of_production(folder: Path) -> None:
+    """Nothing is made until the form is named; the secrets are those that there were."""
+    made(folder, "production")
+    kept = (folder / "secrets/redis_password").read_text()
+    (folder / ".env").unlink()
+    done = make(folder)
+    assert done.returncode
+    assert "FORM=production" in done.stderr
+    assert not (folder / ".env").exists()
+    assert f"COMPOSE_FILE={made(folder, 'production')['COMPOSE_FILE']}" == PRODUCTION
+    assert (folder / "secrets/redis_password").read_text() == kept
+
+
 def test_a_folder_of_secrets_that_is_there_is_shut(folder: Path) -> None:
     """Somebody made it for other keys, open as folders are; what is laid in it now is for nobody else."""
     (folder / "secrets").mkdir(mode=0o755)
