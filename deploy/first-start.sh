@@ -17,12 +17,12 @@ write() {
   mv .env.new .env
 }
 
-if [ ! -e .env ] && [ -s secrets/redis_password ] && [ -z "$form" ]; then
-  # Production may be running here, and must not become development because a file was lost.
-  echo "secrets/ is there and .env is lost; say which form this is: make secrets FORM=development, or FORM=production." >&2
-  exit 1
-fi
 if [ ! -e .env ]; then
+  if [ -s secrets/redis_password ] && [ -z "$form" ]; then
+    # Production may be running here, and must not become development because a file was lost.
+    echo "secrets/ is there and .env is lost; say which form this is: make secrets FORM=development, or FORM=production." >&2
+    exit 1
+  fi
   cp .env.example .env
   echo "Made .env from .env.example."
 fi

@@ -10,7 +10,7 @@ import anyio
 import dagger
 from dagger.client._config import Retry
 
-from pipelines.dag.errors import INSTALL, JobExit, NoEngineError, StepError
+from pipelines.dag.errors import INSTALL, JobExit, NoEngineError, StepError, first_line
 from pipelines.dag.running import Action, Finding
 
 VERSION = "0.21.8"
@@ -42,10 +42,9 @@ def told_of_loss(action: Action) -> Action:
         try:
             return await action()
         except dagger.TransportError as error:
-            said = next(iter(str(error).splitlines()), type(error).__name__)
             raise StepError(
-                f"the connection to the Dagger engine was lost ({said}). See whether it still runs (its log"
-                " says why, if it ended), then run the job again.",
+                f"the connection to the Dagger engine was lost ({first_line(error)}). See whether it still"
+                " runs (its log says why, if it ended), then run the job again.",
                 JobExit.NO_ENGINE,
             ) from error
 

@@ -51,3 +51,8 @@ class StepError(Exception):
         self.reason = reason
         self.code = code
         self.output = output
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line that an error has to say, or what kind it is."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

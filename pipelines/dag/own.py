@@ -9,7 +9,7 @@ import dagger
 
 from pipelines.dag.errors import JobExit, StepError
 from pipelines.dag.keys import given, key_of
-from pipelines.dag.repository import LOOPBACK
+from pipelines.dag.near import LOOPBACK, port_of, server_here
 from pipelines.dag.session import Session
 
 _NAMES = ("COLLECTION", "EMBEDDING_URL", "EMBEDDING_MODEL")
@@ -39,14 +39,13 @@ async def own_index(session: Session) -> Own:
         return Own(settings)
     parts = urlsplit(url)
     host = "127.0.0.1" if parts.hostname in _HERE else str(parts.hostname)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    port = port_of(parts)
     await _check(url, host, port)
     key = key_of(session, "EMBEDDING_API_KEY", told)
     if parts.hostname not in _HERE:
         return Own(settings, key)
     settings["EMBEDDING_URL"] = f"{parts.scheme}://{_NEAR}:{port}{parts.path}"
-    forward = dagger.PortForward(backend=port, frontend=port)
-    return Own(settings, key, session.client.host().service([forward]))
+    return Own(settings, key, server_here(session, port))
 
 
 def beside_server(own: Own, container: dagger.Container) -> dagger.Container:

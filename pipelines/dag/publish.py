@@ -13,8 +13,8 @@ from pipelines.dag.executing import fresh, ran
 from pipelines.dag.host import synapse_here
 from pipelines.dag.images import OWNER, normalised, tools
 from pipelines.dag.machine import machine
+from pipelines.dag.near import LOOPBACK, port_of, server_here
 from pipelines.dag.platforms import tell_tested
-from pipelines.dag.repository import LOOPBACK
 from pipelines.dag.running import Finding
 from pipelines.dag.services import kept_running
 from pipelines.dag.session import Session
@@ -114,12 +114,12 @@ async def rehearse(session: Session) -> Finding:
 
 def registry_at(session: Session, prefix: str, *, plain: bool) -> Registry:
     """Return the registry with its login; one on this machine's loopback is brought into the network."""
-    parts = urlsplit(f"//{prefix}")
+    parts = urlsplit(f"{'http' if plain else 'https'}://{prefix}")
     login = registry_login(session)
     if parts.hostname not in LOOPBACK:
         return Registry(prefix, plain=plain, login=login)
-    port = parts.port or (80 if plain else 443)
-    service = session.client.host().service([dagger.PortForward(backend=port, frontend=port)])
+    port = port_of(parts)
+    service = server_here(session, port)
     return Registry(
         f"registry:{port}{parts.path}", plain=plain, login=login, service=service, known_as=prefix
     )

@@ -10,9 +10,9 @@ import dagger
 from pipelines.dag import commands
 from pipelines.dag.host import synapse_here
 from pipelines.dag.keys import let_in
+from pipelines.dag.near import LOOPBACK, port_of, server_here
 from pipelines.dag.session import Session
 
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _INSIDE = "/app/backups"
 
 
@@ -60,7 +60,6 @@ def _at_endpoint(session: Session, endpoint: str, container: dagger.Container) -
     parts = urlsplit(endpoint)
     if parts.hostname not in LOOPBACK:
         return container.with_env_variable("AWS_ENDPOINT_URL_S3", endpoint)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    service = session.client.host().service([dagger.PortForward(backend=port, frontend=port)])
-    near = container.with_service_binding("s3", service)
+    port = port_of(parts)
+    near = container.with_service_binding("s3", server_here(session, port))
     return near.with_env_variable("AWS_ENDPOINT_URL_S3", f"{parts.scheme}://s3:{port}")

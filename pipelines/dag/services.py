@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import anyio
 import dagger
 
-from pipelines.dag.errors import StepError
+from pipelines.dag.errors import StepError, first_line
 from pipelines.dag.session import Session
 
 CLOSING_S = 60
@@ -24,7 +24,7 @@ async def start(session: Session, name: str, service: dagger.Service, log: str =
         reason = f"{name} does not get healthy within {limit:.0f} s (--start-limit){where}"
         raise StepError(reason) from error
     except dagger.QueryError as error:
-        raise StepError(f"{name} does not get healthy: {_first_line(error)}{where}") from error
+        raise StepError(f"{name} does not get healthy: {first_line(error)}{where}") from error
 
 
 async def quietly_stop(session: Session, name: str, service: dagger.Service) -> None:
@@ -52,7 +52,3 @@ async def kept_running(
         yield service
     finally:
         await quietly_stop(session, name, service)
-
-
-def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

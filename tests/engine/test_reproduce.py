@@ -16,9 +16,8 @@ def test_every_image_is_the_same_when_it_is_built_again(dagger: str, tmp_path: P
     assert first.code == 0, first.said[-4000:]
     kept = tmp_path / "kept.json"
     kept.write_text((one.reports / "report.json").read_text())
-    other = Clone(
-        dagger, tmp_path / "further" / "two", one.folder
-    )  # the same commit, whatever happens meanwhile
+    # Of the first, so that it is the same commit, whatever happens meanwhile.
+    other = Clone(dagger, tmp_path / "further" / "two", one.folder)
     second = other.run("reproduce", "--against", str(kept))
     assert second.code == 0, second.said[-4000:]
     kept.write_text(kept.read_text().replace("sha256:", "sha256:0"))

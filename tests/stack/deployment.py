@@ -82,6 +82,13 @@ class Deployment:
             check=False,
         )
 
+    def checklist(self) -> list[dict[str, Any]]:
+        """Run `synapse doctor` on the host; return its lines; its code says whether one is red."""
+        done = self.synapse("doctor", "--json")
+        found: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
+        assert done.returncode == (1 if any(one["state"] == "red" for one in found) else 0)
+        return found
+
     def up(self, *services: str) -> float:
         """Start services and return how many seconds it took until they were healthy."""
         began = time.perf_counter()

@@ -1,6 +1,5 @@
 """Development in a real browser: edits are shown without a reload, and what dies or hangs comes back."""
 
-import json
 import os
 import shutil
 import signal
@@ -116,9 +115,7 @@ def test_a_repository_on_the_disk_of_the_data_is_amber(made: Deployment) -> None
 
 def _line(made: Deployment, name: str) -> dict[str, str]:
     """Return the first line of that name in the checklist."""
-    found = json.loads(made.synapse("doctor", "--json").stdout)["findings"]
-    lines: list[dict[str, str]] = [one for one in found if one["name"] == name]
-    return lines[0]
+    return next(one for one in made.checklist() if one["name"] == name)
 
 
 def reloaded_child(made: Deployment) -> int:

@@ -2,12 +2,14 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.disks import fill_up, small_disk
-from tests.stack.deployment import QUICK, deployed
+from tests.stack.deployment import QUICK, Deployment, deployed
 from tests.stack.engine import Engine
 from tests.stack.running import HOLDERS, add, fill, held, holders, restart_redis
 from tests.waiting import wait_until
@@ -15,13 +17,19 @@ from tests.waiting import wait_until
 MEGABYTE = 1 << 20
 
 
+@contextmanager
+def on_a_small_disk(engine: Engine, root: Path, variable: str) -> Iterator[tuple[Path, Deployment]]:
+    """Run Redis and the backend with the folder that a variable names on a disk of 8 MB; give both."""
+    with (
+        small_disk(root / "small", "size=8m,mode=777") as disk,
+        holders(engine, root, f"{variable}={disk}") as stack,
+    ):
+        yield disk, stack
+
+
 def test_a_full_disk(docker: Engine, tmp_path: Path) -> None:
     """The data disk has no room for the documents: refused before anything is touched."""
-    (tmp_path / "small").mkdir()
-    with (
-        small_disk(tmp_path / "small", "size=8m,mode=777") as disk,
-        holders(docker, tmp_path, f"DATA_DIR={disk}") as stack,
-    ):
+    with on_a_small_disk(docker, tmp_path, "DATA_DIR") as (disk, stack):
         fill(stack, documents=30)
         stack.ops("backup")
         before = held(stack)
@@ -56,11 +64,7 @@ def test_a_full_redis_is_restored_or_refused(
 
 def test_a_full_repository(docker: Engine, tmp_path: Path) -> None:
     """No backup, and no restore without its safety point; what was kept stays good, and room mends it."""
-    (tmp_path / "small").mkdir()
-    with (
-        small_disk(tmp_path / "small", "size=8m,mode=777") as disk,
-        holders(docker, tmp_path, f"BACKUPS_DIR={disk}") as stack,
-    ):
+    with on_a_small_disk(docker, tmp_path, "BACKUPS_DIR") as (disk, stack):
         fill(stack, documents=10)
         kept = json.loads(stack.ops("backup", "--json"))["point"]
         with stack.redis() as client:

@@ -1,6 +1,5 @@
 """Both forms of the stack come up healthy, in the time that the requirements state, and serve."""
 
-import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -117,7 +116,7 @@ def test_sources_are_served_as_they_change(docker: Engine, tmp_path: Path) -> No
     files = (*DEVELOPMENT, PROBES_STARTS) if docker.probes_starts else DEVELOPMENT
     with deployed(docker, tmp_path, files) as made:
         made.up()
-        lines = {one["name"]: one for one in json.loads(made.synapse("doctor", "--json").stdout)["findings"]}
+        lines = {one["name"]: one for one in made.checklist()}
         for line in ("hot reload", "page", "form", "secrets"):
             assert lines[line]["state"] == "green", lines
         started = {name: made.started(f"synapse_{name}") for name in SERVICES}

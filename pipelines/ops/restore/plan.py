@@ -20,6 +20,7 @@ from pipelines.ops.restore.claim import check_free
 from pipelines.ops.restore.into_folder import check_folder
 from pipelines.ops.restore.redis_running import listens, look_at
 from pipelines.ops.restore.target import Target, warnings
+from pipelines.ops.restore.unkept import unkept
 
 Kind = Literal["running", "stopped", "folder"]
 
@@ -132,13 +133,8 @@ def _check_version(work: Context, source: RedisSource, target: ServerVersion | N
 
 def _check_safety(work: Context) -> None:
     """Refuse before the pause what would fail in it."""
-    try:
+    with unkept(OpsError, RefusedError):
         work.repository.check_writable()
-    except OpsError as error:
-        raise RefusedError(
-            f"No safety point can be kept: {error.what}",
-            f"{error.hint} Or add --force to restore without one.",
-        ) from error
 
 
 def _check_room(

@@ -1,8 +1,7 @@
 """Restore into a running stack: everything is made ready first, then both stores are swapped in one pause."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from pipelines.ops.restore.locking import no_capture
 from pipelines.ops.restore.pause import WritePause
 from pipelines.ops.restore.recover import end, sweep
 from pipelines.ops.restore.redis_running import ReadyRedis, Safety
+from pipelines.ops.restore.unkept import unkept
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,25 +96,19 @@ def _begin_safety(both: _Swap, ready: ExitStack) -> None:
                 RedisWireCapture(both.redis.address, both.spool / "safety", progress=advance)
             )
             copied = both.capture.wait_for_copy()
-        with work.watch.step("Store it", total=copied.stat().st_size) as advance, _for_safety():
+        with (
+            work.watch.step("Store it", total=copied.stat().st_size) as advance,
+            unkept(StoreFullError),
+        ):
             work.repository.store_files([(copied.name, copied)], advance)
     if both.documents is not None:
-        with work.watch.step("Store the present documents for the safety point"), _for_safety():
+        with (
+            work.watch.step("Store the present documents for the safety point"),
+            unkept(StoreFullError),
+        ):
             both.before = ready.enter_context(work.spool("before"))
             both.present = _present_documents(work, both.before)
             work.repository.store_files(both.present.files if both.present else ())
-
-
-@contextmanager
-def _for_safety() -> Iterator[None]:
-    """Say what an error of the store hinders, and how to restore all the same."""
-    try:
-        yield
-    except StoreFullError as error:
-        raise StoreFullError(
-            f"No safety point can be kept: {error.what}",
-            f"{error.hint} Or add --force to restore without one.",
-        ) from error
 
 
 def _present_documents(
@@ -194,7 +188,7 @@ def _keep_safety(both: _Swap) -> None:
             documents = _snapshot(both, advance)
     if both.old is None and documents is None:
         return
-    with _for_safety():
+    with unkept(StoreFullError):
         both.safety, _, _ = store(work, both.old, documents, started=started, label="safety")
     _note(both, {"safety": both.safety.id})
 
