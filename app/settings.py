@@ -6,6 +6,7 @@ from contextlib import suppress
 from ipaddress import IPv6Address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from dotenv.parser import parse_stream
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
@@ -19,6 +20,10 @@ _MODEL_URL = re.compile(r"MODEL_(?P<name>[A-Z0-9_]+)_URL")
 def _url(value: str) -> str:
     if re.fullmatch(r"https?://[^\s/]+\S*", value.strip()) is None:
         raise ValueError("an address such as http://127.0.0.1:8080")
+    if "@" in urlsplit(value.strip()).netloc:
+        raise ValueError(
+            "an address without a login, which would be shown; a key belongs into *_API_KEY_FILE"
+        )
     return value.strip().rstrip("/")
 
 

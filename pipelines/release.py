@@ -17,7 +17,7 @@ try:
     from pipelines.dag.errors import JobError, RefusedJobError
     from pipelines.dag.job import Job, main
     from pipelines.dag.plan import Plan, Step, planned
-    from pipelines.dag.platforms import take_platforms
+    from pipelines.dag.platforms import take_platforms, untried
     from pipelines.dag.registries import check_place
     from pipelines.dag.running import Action
     from pipelines.dag.session import Session
@@ -43,7 +43,7 @@ def plan(options: Options) -> Plan:
     pushed = partial(push, image, plain=more.plain_http, login=None)
     publish = Step(
         "publish",
-        f"push the tested images by digest, and when all are there under their tags{_untried(more.platform)}",
+        f"push the tested images by digest, and when all are there under their tags{untried(more.platform)}",
         (PINS.name, *(step.name for step in STEPS if step.gate)),
         ("the images of this commit",),
         effects=(f"{image} for backend, ops, frontend: {', '.join([*tags, *moving])}",),
@@ -52,13 +52,6 @@ def plan(options: Options) -> Plan:
     )
     gates = (replace(step, needs=(PINS.name, *step.needs)) for step in STEPS)
     return planned("release", (PINS, *gates, publish))
-
-
-def _untried(platforms: Sequence[str]) -> str:
-    """Return what is to be said of platforms: one engine runs the tests of one."""
-    if not platforms:
-        return ""
-    return f"; made for {', '.join(dict.fromkeys(platforms))}, of which the tests run the engine's own alone"
 
 
 def check(options: Options, planned: Plan) -> None:

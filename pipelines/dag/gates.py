@@ -61,5 +61,5 @@ async def _drill_folder(session: Session) -> Finding:
 
 async def _drill_s3(session: Session) -> Finding:
     images = await tested_images(session)
-    async with throw_away_bucket(session) as placed:
+    async with throw_away_bucket(session, "drill-s3") as placed:
         return await drill(session, images, "drill-s3", placed)

@@ -38,6 +38,12 @@ async def own_index(session: Session) -> Own:
     if url is None:
         return Own(settings)
     parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise StepError(
+            "EMBEDDING_URL holds a login, which would be shown. Write its key into a file that"
+            " EMBEDDING_API_KEY_FILE names.",
+            JobExit.USAGE,
+        )
     host = "127.0.0.1" if parts.hostname in _HERE else str(parts.hostname)
     port = port_of(parts)
     await _check(url, host, port)

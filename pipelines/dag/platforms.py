@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from collections.abc import Sequence
 
 from pipelines.dag.errors import JobExit, StepError
 from pipelines.dag.session import Session
@@ -21,6 +22,13 @@ def take_platforms(parser: argparse.ArgumentParser) -> None:
         metavar="OS/ARCH",
         help="such as linux/amd64,linux/arm64, which give one image; the gates run the engine's own alone",
     )
+
+
+def untried(platforms: Sequence[str]) -> str:
+    """Return what a plan says of platforms: which of them the gates run is known to the engine alone."""
+    if not platforms:
+        return ""
+    return f"; made for {', '.join(dict.fromkeys(platforms))}, of which the tests run the engine's own alone"
 
 
 async def tell_tested(session: Session) -> str:

@@ -108,7 +108,8 @@ async def rehearse(session: Session) -> Finding:
     """Publish to a registry that lives as long as the run."""
     place = machine(session).with_env_variable("SYNAPSE_SUITE", f"registry-{session.run_id}")
     served = ["docker-registry", "serve", "/work/deploy/dagger/registry.yml"]
-    async with kept_running(session, "registry", place.with_exposed_port(5000), served) as service:
+    place = place.with_exposed_port(5000)
+    async with kept_running(session, "rehearse", "registry", place, served) as service:
         return await publish(session, Registry("registry:5000", plain=True, service=service), ("rehearsal",))
 
 

@@ -19,11 +19,11 @@ _COMMAND = ("build/versitygw", "--port", ":7070", "posix", "/srv/s3")
 
 
 @asynccontextmanager
-async def throw_away_bucket(session: Session) -> AsyncIterator[Placed]:
+async def throw_away_bucket(session: Session, step: str) -> AsyncIterator[Placed]:
     """Run a server with a bucket; give how an `ops` container gets a repository in it. Raises StepError."""
     client = session.client
     secrets = {kind: client.set_secret(f"s3-{kind}-{session.run_id}", token_hex(16)) for kind in _NAMES}
-    async with kept_running(session, "s3", _server(session, secrets), [*_COMMAND]) as server:
+    async with kept_running(session, step, "s3", _server(session, secrets), [*_COMMAND]) as server:
         yield _placing(server, secrets)
 
 

@@ -7,10 +7,8 @@ import anyio
 import dagger
 
 from pipelines.dag.errors import StepError, first_line
+from pipelines.dag.logs import CLOSING_S, command, left_on_failure, logs_of
 from pipelines.dag.session import Session
-
-CLOSING_S = 60
-"""So long may each service, and the export of the logs, take at the end."""
 
 
 async def start(session: Session, name: str, service: dagger.Service, log: str = "") -> None:
@@ -38,17 +36,19 @@ async def quietly_stop(session: Session, name: str, service: dagger.Service) -> 
 
 @asynccontextmanager
 async def kept_running(
-    session: Session, name: str, container: dagger.Container, arguments: list[str]
+    session: Session, step: str, name: str, container: dagger.Container, words: list[str]
 ) -> AsyncIterator[dagger.Service]:
-    """Run a command as a service until the block ends.
+    """Run a command of root's as a service until the block ends; when that fails, the step has its log.
 
     One that is only bound is ended when no command needs it for some seconds, and what it holds is gone.
     Raises StepError.
     """
     await container.sync()  # else the time to make it would be that of the start
-    service = container.as_service(args=arguments)
+    logs = logs_of(session, step, container, {name: ""})
+    service = logs.kept(name, container).as_service(args=command(name, words))
     try:
-        await start(session, name, service)
-        yield service
+        async with left_on_failure(logs):
+            await start(session, name, service, str(logs.place))
+            yield service
     finally:
         await quietly_stop(session, name, service)

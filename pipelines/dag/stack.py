@@ -9,9 +9,9 @@ import anyio
 import dagger
 
 from pipelines.dag.composed import PRODUCTION, Service, services
-from pipelines.dag.errors import StepError
+from pipelines.dag.logs import Logs, command, left_on_failure, logs_of
 from pipelines.dag.own import Own, beside_server
-from pipelines.dag.services import CLOSING_S, quietly_stop, start
+from pipelines.dag.services import quietly_stop, start
 from pipelines.dag.session import Session
 from pipelines.dag.source import file_of
 
@@ -22,9 +22,6 @@ _PLACE = {
     "/etc/nginx/place.conf": "deploy/dagger/place.conf",
     "/etc/nginx/trusted/upstream.conf": "deploy/dagger/upstream.conf",
 }
-_LOGGED = "deploy/dagger/logged.sh"
-_LAST_LINES = 12
-_CALLED = "/usr/local/lib/synapse/logged.sh"
 _COMMANDS = {
     "redis": (),
     "backend": ("gunicorn", "--config", "python:app.config.gunicorn"),
@@ -53,7 +50,8 @@ class Stack:
     frontend: dagger.Service
     ops: dagger.Container
     secrets: Mapping[str, dagger.Secret]
-    logs: Mapping[str, dagger.CacheVolume]
+    logs: Logs
+    made_of: tuple[dagger.Container, ...]
 
     @property
     def services(self) -> Mapping[str, dagger.Service]:
@@ -74,14 +72,6 @@ class Stack:
             container = container.with_mounted_secret(f"/run/secrets/{name}", secret)
         return container
 
-    async def export_logs(self) -> None:
-        """Lay what each service has written into the reports, in `logs/<label>/`."""
-        seen = self.ops.with_user("0").with_env_variable("SYNAPSE_RUN", token_hex(8))
-        for name, volume in self.logs.items():
-            seen = seen.with_mounted_cache(f"/logs/{name}", volume)
-        copied = seen.with_exec(["cp", "-r", "/logs", "/kept"])
-        await copied.directory("/kept").export(str(self.session.reports / "logs" / self.label))
-
 
 @asynccontextmanager
 async def running_stack(
@@ -95,14 +85,9 @@ async def running_stack(
     """
     stack = _described(session, images, label, own or Own())
     try:
-        await _started(stack, images)
-        yield stack
-    except StepError as error:
-        await _quietly_export(stack)
-        raise StepError(error.reason, error.code, error.output or _last_words(stack)) from error
-    except BaseException:
-        await _quietly_export(stack)
-        raise
+        async with left_on_failure(stack.logs):
+            await _started(stack)
+            yield stack
     finally:
         # Side by side: one that never came up ends only when what it needs is gone.
         with anyio.CancelScope(shield=True):
@@ -111,32 +96,11 @@ async def running_stack(
                     group.start_soon(quietly_stop, session, f"{name} of {label}", service)
 
 
-async def _started(stack: Stack, images: Images) -> None:
-    for image in (images.backend, images.ops, images.frontend):
+async def _started(stack: Stack) -> None:
+    for image in stack.made_of:
         await image.sync()  # else the time to build or pull it would be that of the start
-    log = f"{stack.session.reports}/logs/{stack.label}"
     for name, service in stack.services.items():
-        await start(stack.session, name, service, log)
-
-
-def _last_words(stack: Stack) -> str:
-    """Return the end of each service's log, as it was exported."""
-    told: list[str] = []
-    for name in stack.logs:
-        file = stack.session.reports / "logs" / stack.label / name / f"{name}.log"
-        if file.is_file():
-            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
-            told += [f"{name} | {line}" for line in lines]
-    return "\n".join(told)
-
-
-async def _quietly_export(stack: Stack) -> None:
-    """Export the logs; what hinders that must not hide why they are wanted."""
-    with anyio.move_on_after(CLOSING_S, shield=True):
-        try:
-            await stack.export_logs()
-        except dagger.DaggerError as error:
-            stack.session.facts[f"logs of {stack.label}"] = f"could not be exported: {error}"
+        await start(stack.session, name, service, str(stack.logs.place))
 
 
 def _settings(session: Session) -> dict[str, str]:
@@ -154,13 +118,13 @@ def _described(session: Session, images: Images, label: str, own: Own) -> Stack:
     }
     keys = secrets if own.key is None else {**secrets, "embedding_api_key": own.key}
     data = client.cache_volume(f"synapse-data-{label}-{session.run_id}", owner="1000:1000")
-    logs = {name: _logs(session, label, told[name]) for name in _PORTS}
+    logs = logs_of(session, label, images.ops, {name: told[name].user for name in _PORTS})
 
     def service(name: str, container: dagger.Container) -> dagger.Service:
-        logging = container.with_mounted_cache("/logs", logs[name])
-        return _service(session, label, told[name], logging, keys)
+        return _service(session, label, told[name], logs.kept(name, container), keys)
 
-    redis = service("redis", client.container().from_(told["redis"].image))
+    server = client.container().from_(told["redis"].image)
+    redis = service("redis", server)
     with_data = _set(images.backend, own).with_mounted_cache("/app/data", data, owner="1000:1000")
     with_data = beside_server(own, with_data)
     backend = service("backend", with_data.with_service_binding("redis", redis))
@@ -170,7 +134,8 @@ def _described(session: Session, images: Images, label: str, own: Own) -> Stack:
     frontend = service("frontend", placed.with_service_binding("backend", backend))
     ops = _prepared(session, told["ops"], _set(images.ops, own), secrets)
     ops = ops.with_mounted_cache("/app/data", data, owner="1000:1000")
-    return Stack(session, label, redis, backend, frontend, ops, secrets, logs)
+    made_of = (server, images.backend, images.ops, images.frontend)
+    return Stack(session, label, redis, backend, frontend, ops, secrets, logs, made_of)
 
 
 def _set(container: dagger.Container, own: Own) -> dagger.Container:
@@ -190,14 +155,13 @@ def _service(
     prepared = (
         _prepared(session, told, container, secrets)
         .without_docker_healthcheck()
-        .with_file(_CALLED, file_of(session, _LOGGED))
         .with_env_variable("SYNAPSE_SUITE", f"{label}-{session.run_id}")
         .with_exposed_port(_PORTS[told.name])
     )
     if told.name in _INHERITED:
         prepared = prepared.without_exposed_port(_INHERITED[told.name])
-    command = [*told.entrypoint, *_COMMANDS[told.name]]
-    return prepared.as_service(args=["/bin/sh", _CALLED, told.name, *command], no_init=False)
+    words = [*told.entrypoint, *_COMMANDS[told.name]]
+    return prepared.as_service(args=command(told.name, words), no_init=False)
 
 
 def _prepared(
@@ -217,8 +181,3 @@ def _prepared(
         else:  # a key of a model server: empty means none
             container = container.with_new_file(f"/run/secrets/{name}", "", permissions=0o444)
     return container.with_user(told.user) if told.user else container
-
-
-def _logs(session: Session, label: str, told: Service) -> dagger.CacheVolume:
-    """Return where a service writes its log; mounted with an owner it would be another volume."""
-    return session.client.cache_volume(f"synapse-logs-{label}-{told.name}-{session.run_id}", owner=told.user)

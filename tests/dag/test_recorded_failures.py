@@ -87,11 +87,21 @@ def test_a_service_that_never_answers_is_given_up_after_its_own_limit(project: P
     all_stopped(recorder)
 
 
-def test_the_logs_that_are_exported_are_those_that_were_written(project: Project) -> None:
-    """The same volumes, mounted alike: with another owner the engine gives another, empty one."""
-    rule = _of_service("frontend", "start", Fails(None, stderr="its port was never open"))
+@pytest.mark.parametrize(
+    ("step", "of", "rule"),
+    [
+        ("site", 3, running(SERVED, Says(1), "exitCode")),
+        ("drill-s3", 4, CASES["drill-s3"][1]),
+        ("rehearse", 1, CASES["rehearse"][1]),
+    ],
+)
+def test_the_logs_that_are_exported_are_those_that_were_written(
+    project: Project, step: str, of: int, rule: Rule
+) -> None:
+    """Of every service, into the step's folder: mounted with another owner it is another, empty volume."""
     with recording([rule, *going_well()]) as recorder:
-        project.run(recorder, "ci", "--only", "site")
+        ended = project.run(recorder, "ci", "--only", step)
+    assert ended.states()[step] == "failed"
     written: set[tuple[str, object]] = set()
     exported: set[tuple[str, object]] = set()
     for call in recorder.calls().values():
@@ -99,8 +109,10 @@ def test_the_logs_that_are_exported_are_those_that_were_written(project: Project
         if call.field == "withMountedCache" and path.startswith("/logs"):
             (volume,) = parts(call.arguments["cache"], Call)
             (written if path == "/logs" else exported).add((volume.id, call.arguments.get("owner")))
-    assert len(written) == 3
+    assert len(written) == of
     assert exported == written
+    places = {str(run.call.arguments["path"]) for run in recorder.requests if run.call.field == "export"}
+    assert str(project.reports / "logs" / step) in places
 
 
 def test_a_service_that_cannot_be_stopped_keeps_no_other_running(project: Project) -> None:

@@ -13,6 +13,32 @@ RELEASE = ("--registry", "registry.example/team", "--tag", "1")
 BOTH = (*RELEASE, "--platform", "linux/amd64,linux/arm64/v8", "--platform", "linux/arm64")
 
 
+def test_several_platforms_make_one_image(project: Project) -> None:
+    """Each is built, all are normalised and pushed as one; the plan says that one of them alone is tested."""
+    platforms = ("linux/amd64", "linux/arm64")
+    chosen = [word for one in platforms for word in ("--platform", one)]
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "release", *RELEASE, *chosen)
+        shown = project.run(recorder, "release", *RELEASE, *chosen, "--plan")
+    assert ended.code == 0, ended.stderr
+    built = {
+        (call.arguments.get("dockerfile"), call.arguments.get("target"), call.arguments["platform"])
+        for call in recorder.calls().values()
+        if call.field == "dockerBuild" and call.arguments.get("platform")
+    }
+    assert {platform for _, _, platform in built} == {*platforms}
+    assert len(built) == 3 * len(platforms)
+    packed = [call for call in recorder.calls().values() if call.field == "asTarball"]
+    assert len(packed) == 3
+    for call in packed:
+        (variant,) = parts(call.arguments["platformVariants"], Call)
+        platform = [one.arguments["platform"] for one in variant.chain() if one.field == "dockerBuild"]
+        assert platform == ["linux/arm64"]
+    for one in (one for one in recorder.execs_done() if "registry.example" in " ".join(one.argv)):
+        assert {call.id for call in packed} & {*one.call.everything()}
+    assert "linux/amd64, linux/arm64, of which the tests run the engine's own alone" in shown.stdout
+
+
 def test_one_layout_for_every_platform_is_tested_and_published(project: Project) -> None:
     """The layout whose digest is told, which is imported to be tested, and which is pushed, is one."""
     with recording(going_well()) as recorder:

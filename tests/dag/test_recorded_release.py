@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.dag.recording.answers import Fails, printing, running
-from tests.dag.recording.graph import Call, parts
 from tests.dag.recording.project import GIT, Project
 from tests.dag.recording.recorder import Recorder, recording
 from tests.dag.recording.scripts import DIGEST, going_well
@@ -34,32 +33,6 @@ def test_an_image_of_a_release_is_that_of_a_commit(project: Project) -> None:
     epochs = [argv for argv in project.asked() if argv[:2] == ("image", "epoch")]
     assert epochs
     assert not any("--allow-dirty" in argv for argv in epochs)
-
-
-def test_several_platforms_make_one_image(project: Project) -> None:
-    """Each is built, all are normalised and pushed as one; the plan says that one of them alone is tested."""
-    platforms = ("linux/amd64", "linux/arm64")
-    chosen = [word for one in platforms for word in ("--platform", one)]
-    with recording(going_well()) as recorder:
-        ended = project.run(recorder, "release", *WHERE, "--tag", "1", *chosen)
-        shown = project.run(recorder, "release", *WHERE, "--tag", "1", *chosen, "--plan")
-    assert ended.code == 0, ended.stderr
-    built = {
-        (call.arguments.get("dockerfile"), call.arguments.get("target"), call.arguments["platform"])
-        for call in recorder.calls().values()
-        if call.field == "dockerBuild" and call.arguments.get("platform")
-    }
-    assert {platform for _, _, platform in built} == {*platforms}
-    assert len(built) == 3 * len(platforms)
-    packed = [call for call in recorder.calls().values() if call.field == "asTarball"]
-    assert len(packed) == 3
-    for call in packed:
-        (variant,) = parts(call.arguments["platformVariants"], Call)
-        platform = [one.arguments["platform"] for one in variant.chain() if one.field == "dockerBuild"]
-        assert platform == ["linux/arm64"]
-    for one in (one for one in recorder.execs_done() if "registry.example" in " ".join(one.argv)):
-        assert {call.id for call in packed} & {*one.call.everything()}
-    assert "linux/amd64, linux/arm64, of which the tests run the engine's own alone" in shown.stdout
 
 
 def test_a_registry_that_dies_between_images_leaves_no_tag(project: Project) -> None:

@@ -67,6 +67,7 @@ def test_a_secret_may_be_in_a_file_and_is_never_shown(tmp_path: Path) -> None:
         ({"COLLECTION": "../etc"}, "COLLECTION"),
         ({"CORS_ORIGINS": "*"}, "CORS_ORIGINS"),
         ({"MODEL_BIG_URL": "localhost"}, "MODEL_BIG_URL"),
+        ({"EMBEDDING_URL": "https://me:hidden@models.example", "EMBEDDING_MODEL": "m"}, "EMBEDDING_URL"),
         ({"API_TOKEN": "two words"}, "API_TOKEN"),
         ({"API_TOKEN": "schl\xfcssel"}, "API_TOKEN"),
         ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
