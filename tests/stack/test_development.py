@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.chromium import chromium_running, profile
 from tests.stack.deployment import DEVELOPMENT, Deployment, deployed
 from tests.stack.engine import Engine
+from tests.stack.processes import check_unprivileged, seen_in_ops, seen_until
 from tests.unchecked import not_checked
 from tests.waiting import wait_until
 
@@ -52,6 +53,24 @@ def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("container", "owner"), [("synapse_redis", 999), ("synapse_backend", 1000), ("synapse_frontend", 1000)]
+)
+def test_no_process_is_root_or_may_more(made: Deployment, container: str, owner: int) -> None:
+    """As in production: the init, all below it and the health check are of another user and may nothing."""
+    seen = seen_until(made, container, "heal.sh")
+    assert len(seen) > 2
+    check_unprivileged(seen, owner)
+
+
+def test_no_process_of_ops_is_root_or_may_more(made: Deployment) -> None:
+    """While a backup is under way."""
+    seen = seen_in_ops(made, "backup")
+    for command in ("docker-init", "bin/synapse backup", "redis-server"):
+        assert any(command in process.command for process in seen), command
+    check_unprivileged(seen, 1000)
 
 
 def test_an_edit_is_shown_without_going_anywhere(made: Deployment, page: Page) -> None:

@@ -10,7 +10,7 @@ import httpx
 
 from tests.browser.beside import Beside, mark_restore
 from tests.browser.site import MAX_DOCUMENT_BYTES
-from tests.stack.deployment import QUICK, Deployment, children, deployed
+from tests.stack.deployment import QUICK, Deployment, deployed
 from tests.stack.engine import Engine
 from tests.waiting import wait_until
 
@@ -64,15 +64,8 @@ class Whole(Beside):
 
 
 @contextmanager
-def whole_stack(engine: Engine, folder: Path, files: Sequence[str] = QUICK) -> Iterator[Whole]:
-    """Run Redis, four workers of the backend, and nginx with the built page."""
-    with deployed(engine, folder, files, f"MAX_DOCUMENT_BYTES={MAX_DOCUMENT_BYTES}") as made:
+def whole_stack(engine: Engine, folder: Path, files: Sequence[str] = QUICK, *more: str) -> Iterator[Whole]:
+    """Run Redis, four workers of the backend, and nginx with the built page; `more` are lines of .env."""
+    with deployed(engine, folder, files, f"MAX_DOCUMENT_BYTES={MAX_DOCUMENT_BYTES}", *more) as made:
         made.up()
         yield Whole(made)
-
-
-def end_worker(made: Deployment) -> int:
-    """Tell one worker of the backend to end; return its process."""
-    worker = children(made.pids("synapse_backend")[0])[0]
-    os.kill(worker, signal.SIGTERM)
-    return worker
