@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -158,9 +157,7 @@ def test_vite_comes_back(made: Deployment, way: str) -> None:
     """Killed or hung: a new start of its container, and the page is served again."""
     wait_until(lambda: made.healthy("synapse_frontend"), "it was well once")
     first = made.started("synapse_frontend")
-    for pid in made.pids("synapse_frontend"):
-        with suppress(ProcessLookupError):  # it may end with the one before
-            os.kill(pid, signal.Signals[way])
+    made.strike("synapse_frontend", signal.Signals[way])
     wait_until(lambda: made.started("synapse_frontend") != first, "it is started again", 120)
     wait_until(lambda: "<html" in _text("/"), "the page is served again", 120)
 

@@ -2,11 +2,9 @@
 
 import http.client
 import json
-import os
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
 
 import httpx
 import pytest
@@ -213,9 +211,7 @@ def test_nginx_comes_back(site: Whole, way: str) -> None:
     # A check that was never good since the start is patient.
     wait_until(lambda: made.healthy(name), "it is healthy", 120)
     first = made.started(name)
-    for pid in made.pids(name):
-        with suppress(ProcessLookupError):  # it may end with the one before
-            os.kill(pid, signal.Signals[way])
+    made.strike(name, signal.Signals[way])
     wait_until(lambda: made.started(name) != first, "it is started again", 120)
     wait_until(lambda: _page(site), "the page is served again", 120)
 

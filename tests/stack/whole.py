@@ -1,6 +1,5 @@
 """The whole of production in containers, as a browser and a stranger meet it on its one port."""
 
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -49,8 +48,7 @@ class Whole(Beside):
         container = f"synapse_{service}"
         # One that was never well is given minutes to become so.
         wait_until(lambda: self.made.healthy(container), f"{container} was well once")
-        for pid in self.made.pids(container):
-            os.kill(pid, signal.SIGSTOP)
+        self.made.strike(container, signal.SIGSTOP)
 
     def restoring(self, *, now: bool) -> None:
         """Lay the marker of a restore, or take it away."""
