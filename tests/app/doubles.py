@@ -104,7 +104,8 @@ class ModelServer:
     """A server like llama.cpp's; `mode` says how it behaves, `asked` keeps what it was asked.
 
     Modes: ok, loading, overflow, silent (ends at once), dies (after two pieces), error, empty, endless,
-    and for embeddings: shape, count, html, wider (after the first request).
+    held (after the first piece, until `go_on` is set), and for embeddings: shape, count, html, wider (after
+    the first request).
     """
 
     mode: str = "ok"
@@ -113,6 +114,7 @@ class ModelServer:
     asked: list[dict[str, object]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     left: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
 
     def app(self) -> Starlette:
         return Starlette(
@@ -154,6 +156,8 @@ class ModelServer:
             if self.mode == "dies" and number == 2:
                 return
             yield _chunk({"content": word}, None)
+            while self.mode == "held" and not self.go_on.is_set():  # noqa: ASYNC110  # set in another thread
+                await anyio.sleep(0.02)
         if self.mode != "silent":
             yield _chunk({}, "stop")
             yield "data: [DONE]\n\n"

@@ -4,11 +4,12 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,14 +121,20 @@ class Deployment:
 
     def pids(self, container: str) -> list[int]:
         """Return the processes on this machine that are a container's server: all below its init."""
-        found: list[int] = []
-        parents = [self.init(container)]
+        found = children(self.init(container))
+        parents = list(found)
         while parents:
-            parent = parents.pop()
-            below = children(parent)
-            found += below
-            parents += below
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                below = children(parents.pop())
+                found += below
+                parents += below
         return found
+
+    def strike(self, container: str, way: signal.Signals) -> None:
+        """Send a signal to every process that is a container's server."""
+        for pid in self.pids(container):
+            with suppress(ProcessLookupError):  # it may end with the one before
+                os.kill(pid, way)
 
     @property
     def password(self) -> str:

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -14,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.chromium import chromium_running, profile
 from tests.stack.deployment import DEVELOPMENT, Deployment, deployed
 from tests.stack.engine import Engine
+from tests.stack.processes import check_unprivileged, seen_in_ops, seen_until
 from tests.unchecked import not_checked
 from tests.waiting import wait_until
 
@@ -52,6 +52,24 @@ def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("container", "owner"), [("synapse_redis", 999), ("synapse_backend", 1000), ("synapse_frontend", 1000)]
+)
+def test_no_process_is_root_or_may_more(made: Deployment, container: str, owner: int) -> None:
+    """As in production: the init, all below it and the health check are of another user and may nothing."""
+    seen = seen_until(made, container, "heal.sh")
+    assert len(seen) > 2
+    check_unprivileged(seen, owner)
+
+
+def test_no_process_of_ops_is_root_or_may_more(made: Deployment) -> None:
+    """While a backup is under way."""
+    seen = seen_in_ops(made, "backup")
+    for command in ("docker-init", "bin/synapse backup", "redis-server"):
+        assert any(command in process.command for process in seen), command
+    check_unprivileged(seen, 1000)
 
 
 def test_an_edit_is_shown_without_going_anywhere(made: Deployment, page: Page) -> None:
@@ -139,9 +157,7 @@ def test_vite_comes_back(made: Deployment, way: str) -> None:
     """Killed or hung: a new start of its container, and the page is served again."""
     wait_until(lambda: made.healthy("synapse_frontend"), "it was well once")
     first = made.started("synapse_frontend")
-    for pid in made.pids("synapse_frontend"):
-        with suppress(ProcessLookupError):  # it may end with the one before
-            os.kill(pid, signal.Signals[way])
+    made.strike("synapse_frontend", signal.Signals[way])
     wait_until(lambda: made.started("synapse_frontend") != first, "it is started again", 120)
     wait_until(lambda: "<html" in _text("/"), "the page is served again", 120)
 

@@ -49,8 +49,7 @@ def test_it_comes_back(stack: Deployment, figure: Callable[[str], None], contain
     with Writer(stack) as writer:
         wait_until(lambda: writer.documents and _wrote_for(writer) > WRITES_S, "writes go through")
         hit = time.monotonic()
-        for pid in stack.pids(container):
-            os.kill(pid, signal.Signals[way])
+        stack.strike(container, signal.Signals[way])
         took = wait_until(lambda: stack.started(container) != first, f"{container} is started again", 120)
         took += wait_until(lambda: serves(stack) and stack.healthy(container), "it serves again", 120)
         seen = max(writer.keys)
@@ -75,8 +74,8 @@ def test_a_stopped_init_does_not_keep_it_from_coming_back(stack: Deployment) -> 
     """Also when everything in the container is stopped, the check gets it started again."""
     first = stack.started("synapse_redis")
     # Not by `docker kill`, after which Docker takes the container for one that a person stopped.
-    for pid in (stack.init("synapse_redis"), *stack.pids("synapse_redis")):
-        os.kill(pid, signal.SIGSTOP)
+    os.kill(stack.init("synapse_redis"), signal.SIGSTOP)
+    stack.strike("synapse_redis", signal.SIGSTOP)
     wait_until(lambda: stack.started("synapse_redis") != first, "it is started again", 120)
     wait_until(lambda: serves(stack), "it serves again", 120)
 

@@ -1,31 +1,36 @@
-"""Production on its one port: nobody without the token, one set of headers, workers that agree."""
+"""Production on its one port: nobody without the token, one set of headers, back after each kill."""
 
-import asyncio
 import http.client
 import json
-import os
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
 
 import httpx
 import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.frames import CloseCode
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
-from tests.app.load import Load
 from tests.nginx.answers import ask
 from tests.nginx.headers import check
-from tests.stack.deployment import children
 from tests.stack.engine import Engine
-from tests.stack.whole import Whole, end_worker, whole_stack
+from tests.stack.forged import forged, signed_in
+from tests.stack.whole import Whole, whole_stack
 from tests.waiting import wait_until
 
-CLIENTS = 200
 WITHOUT = {("POST", "/api/login"), ("GET", "/api/login")}
-WORKERS = 4
+SECRET_WORD = "quinquereme"
+"""Only the documents and the session hold it."""
+BODIES = {
+    "/api/documents": {"title": "Forced in", "text": "It should not be here."},
+    "/api/search": {"text": SECRET_WORD},
+    "/api/query": {"question": f"Where is the {SECRET_WORD}?", "session_id": "kept"},
+    "/api/query/stream": {"question": f"Where is the {SECRET_WORD}?", "session_id": "kept"},
+}
+"""What is sent to those that want something."""
+FORGED = tuple(forged("whatever the token is"))
 PLACES = {
     "/": 200,
     "/documents/x": 200,
@@ -57,23 +62,24 @@ def stranger(site: Whole) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_without_the_token_nothing_is_read_or_written(stranger: httpx.Client, site: Whole) -> None:
-    """Every operation that the API describes, but the sign-in itself."""
-    site.add("Kept", "It is here before and after.")
+@pytest.mark.parametrize("shown", ["nothing", *FORGED])
+def test_without_the_token_nothing_is_read_or_written(
+    stranger: httpx.Client, site: Whole, shown: str
+) -> None:
+    """Every operation that the API describes, on what is there, but the sign-in itself."""
+    kept = site.add("Kept", f"It is here before and after, {SECRET_WORD}.")
+    site.ask("kept", f"What is here, {SECRET_WORD}?")
     held = _held(site)
-    described = stranger.get("/api/openapi.json").json()["paths"]
-    asked = [
-        (method.upper(), path)
-        for path, methods in described.items()
-        for method in methods
-        if path.startswith("/api/") and (method.upper(), path) not in WITHOUT
-    ]
-    assert len(asked) >= 10
-    for method, path in asked:
-        answer = stranger.request(method, path.replace("{document_id}", "x").replace("{session_id}", "x"))
+    headers = forged(site.made.token).get(shown, {})
+    # From the page itself, so that nothing but what is shown can be the reason.
+    headers |= {"Origin": site.url}
+    for method, path, body in _operations(stranger, document_id=kept, session_id="kept"):
+        answer = stranger.request(method, path, json=body, headers=headers)
         assert answer.status_code == 401, (method, path, answer.text)
         assert answer.json()["error"]["hint"]
-    assert stranger.get("/health").json() == {"state": "ok", "dependencies": [], "collections": []}
+        assert SECRET_WORD not in answer.text
+    report = stranger.get("/health", headers=headers).json()
+    assert report == {"state": "ok", "dependencies": [], "collections": []}
     assert _held(site) == held
 
 
@@ -84,15 +90,57 @@ def _held(site: Whole) -> list[object]:
     return [answer.json() for answer in asked]
 
 
-def test_nobody_listens_without_the_token(site: Whole) -> None:
-    """Events are told to whoever shows it, and to nobody else."""
-    place = f"ws://127.0.0.1:{site.made.ports['SYNAPSE_PORT']}/ws"
-    with connect(place, proxy=None) as stranger, pytest.raises(ConnectionClosedError) as refused:
+@pytest.mark.parametrize("shown", ["bearer", "cookie"])
+def test_with_the_token_or_its_cookie_all_of_it_is(stranger: httpx.Client, site: Whole, shown: str) -> None:
+    """What is refused above is taken then, so that it was refused for what was shown alone."""
+    kept = site.add("Let in", f"It is here, {SECRET_WORD}.")
+    session = f"let-in-{shown}"
+    site.ask(session, "What is here?")
+    headers = site.headers if shown == "bearer" else signed_in(site.made.token)
+    headers |= {"Origin": site.url}
+    for method, path, body in _operations(stranger, document_id=kept, session_id=session):
+        files = {"files": ("a.txt", b"A file.")} if path.endswith("/files") else None
+        answer = stranger.request(method, path, json=None if files else body, files=files, headers=headers)
+        assert answer.is_success, (method, path, answer.text)
+
+
+def _operations(
+    stranger: httpx.Client, *, document_id: str, session_id: str
+) -> list[tuple[str, str, dict[str, str] | None]]:
+    """Return method, path and body of all that the API describes, what deletes last."""
+    described = stranger.get("/api/openapi.json").json()["paths"]
+    asked = [
+        (method.upper(), path.format(document_id=document_id, session_id=session_id), BODIES.get(path))
+        for path, methods in described.items()
+        for method in methods
+        if path.startswith("/api/") and (method.upper(), path) not in WITHOUT
+    ]
+    assert len(asked) >= 10
+    return sorted(asked, key=lambda one: one[0] == "DELETE")
+
+
+@pytest.mark.parametrize("shown", ["nothing", *FORGED])
+def test_nobody_listens_without_the_token(site: Whole, shown: str) -> None:
+    """The first that is heard is that the connection is closed."""
+    headers = forged(site.made.token).get(shown, {})
+    with _listening(site, headers) as stranger, pytest.raises(ConnectionClosedError) as refused:
         stranger.recv(30)
     assert refused.value.rcvd
     assert refused.value.rcvd.code == CloseCode.POLICY_VIOLATION
-    with connect(place, proxy=None, additional_headers=site.headers) as told:
+
+
+@pytest.mark.parametrize("shown", ["bearer", "cookie"])
+def test_events_are_told_to_who_shows_the_token_or_its_cookie(site: Whole, shown: str) -> None:
+    """What is refused above is taken then."""
+    headers = site.headers if shown == "bearer" else signed_in(site.made.token)
+    with _listening(site, headers) as told:
         assert json.loads(told.recv(30))["kind"] == "hello"
+
+
+def _listening(site: Whole, headers: dict[str, str]) -> ClientConnection:
+    """Open the websocket as the page does."""
+    place = f"ws://127.0.0.1:{site.made.ports['SYNAPSE_PORT']}/ws"
+    return connect(place, proxy=None, additional_headers=headers, origin=Origin(site.url))
 
 
 @pytest.mark.parametrize("path", ["/metrics", "//metrics", "/api/../metrics", "/%6detrics", "/Metrics"])
@@ -156,38 +204,6 @@ def test_too_much_is_refused_in_words(site: Whole, path: str, size: int) -> None
     assert answer.problem()["hint"]
 
 
-def test_four_workers_agree_after_writes(site: Whole) -> None:
-    """Whoever is asked on a new connection finds what was just written, and no longer what was taken out."""
-    assert len(children(site.made.pids("synapse_backend")[0])) == WORKERS
-    for number in range(5):
-        added = site.add(f"Agreed {number}", f"It was agreed {number} times in Utrecht.")
-        found = [_asked(site, "GET", added) for _ in range(12)]
-        assert [answer.status_code for answer in found] == [200] * 12
-        assert all(added in _search(site, f"agreed {number} times in Utrecht") for _ in range(12))
-        assert _asked(site, "DELETE", added).is_success
-        assert {_asked(site, "GET", added).status_code for _ in range(12)} == {404}
-        assert not any(added in _search(site, f"agreed {number} times in Utrecht") for _ in range(12))
-    for route in ("/api/search", "/api/documents/{document_id}"):
-        assert len(_answered(site, route)) > 1, route
-
-
-def test_a_worker_is_replaced_without_a_loss(site: Whole) -> None:
-    """Hundreds of clients on loopback through nginx, one worker told to end: every request is answered."""
-    added = site.add("Kept", "Kept under load.")
-    load = Load(site.made.ports["SYNAPSE_PORT"], f"/api/documents/{added}", site.headers, CLIENTS, 0.5)
-
-    async def replace() -> None:
-        await asyncio.sleep(1)  # the load is up
-        gone = end_worker(site.made)
-        await asyncio.to_thread(wait_until, lambda: not _runs(gone), "the worker has ended")
-        await asyncio.sleep(1)  # its successor takes its part
-
-    seen = asyncio.run(load.during(replace))
-    assert seen.dropped == []
-    assert set(seen.answers) == {200}
-    assert seen.answers[200] > CLIENTS
-
-
 @pytest.mark.parametrize("way", ["SIGKILL", "SIGSTOP"])
 def test_nginx_comes_back(site: Whole, way: str) -> None:
     """Killed or hung, all of it: a new start of its container, and the page is served again."""
@@ -195,9 +211,7 @@ def test_nginx_comes_back(site: Whole, way: str) -> None:
     # A check that was never good since the start is patient.
     wait_until(lambda: made.healthy(name), "it is healthy", 120)
     first = made.started(name)
-    for pid in made.pids(name):
-        with suppress(ProcessLookupError):  # it may end with the one before
-            os.kill(pid, signal.Signals[way])
+    made.strike(name, signal.Signals[way])
     wait_until(lambda: made.started(name) != first, "it is started again", 120)
     wait_until(lambda: _page(site), "the page is served again", 120)
 
@@ -219,31 +233,3 @@ def _status(site: Whole, path: str) -> int:
         return httpx.get(f"{site.url}{path}", trust_env=False, timeout=10).status_code
     except httpx.HTTPError:
         return 0
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _asked(site: Whole, method: str, document: str) -> httpx.Response:
-    """Ask for a document on a connection of its own, so that any worker may be the one."""
-    url = f"{site.url}/api/documents/{document}"
-    return httpx.request(method, url, headers=site.headers, trust_env=False, timeout=30)
-
-
-def _search(site: Whole, text: str) -> set[str]:
-    """Return the documents that are found, asked on a connection of its own."""
-    url = f"{site.url}/api/search"
-    answer = httpx.post(url, json={"text": text}, headers=site.headers, trust_env=False, timeout=30)
-    return {hit["document_id"] for hit in answer.raise_for_status().json()["hits"]}
-
-
-def _answered(site: Whole, route: str) -> set[int]:
-    """Return the processes that the log says answered a route."""
-    lines = site.made.compose("logs", "--no-color", "--no-log-prefix", "backend").stdout.splitlines()
-    told = [json.loads(line) for line in lines if line.startswith("{")]
-    return {line["process"] for line in told if line.get("route") == route}

@@ -8,6 +8,7 @@ import pytest
 
 from tests.stack.deployment import SECRETS, Deployment
 from tests.stack.engine import Engine
+from tests.stack.processes import check_unprivileged, seen_in_ops, seen_until
 from tests.stack.whole import Whole, whole_stack
 
 CONTAINERS = {"synapse_redis": 999, "synapse_backend": 1000, "synapse_frontend": 101}
@@ -42,16 +43,18 @@ def _processes(made: Deployment, container: str) -> list[Path]:
 
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_no_process_is_root_or_may_more(site: Whole, container: str) -> None:
-    """The init and all below it: another user, no capability, and none to be had."""
-    for process in _processes(site.made, container):
-        lines = dict(
-            line.split(":\t", 1) for line in (process / "status").read_text().splitlines() if ":\t" in line
-        )
-        owner = str(CONTAINERS[container])
-        assert lines["Uid"].split() == [owner] * 4, process
-        assert lines["Gid"].split() == [owner] * 4, process
-        assert {int(lines[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
-        assert lines["NoNewPrivs"] == "1"
+    """The init, all below it and the health check: another user, no capability, and none to be had."""
+    seen = seen_until(site.made, container, "heal.sh")
+    assert len(seen) > 2
+    check_unprivileged(seen, CONTAINERS[container])
+
+
+def test_no_process_of_ops_is_root_or_may_more(site: Whole) -> None:
+    """While a backup is under way: its init, the command, the scratch Redis that it proves the point in."""
+    seen = seen_in_ops(site.made, "backup")
+    for command in ("docker-init", "bin/synapse backup", "redis-server"):
+        assert any(command in process.command for process in seen), command
+    check_unprivileged(seen, 1000)
 
 
 @pytest.mark.parametrize("container", CONTAINERS)

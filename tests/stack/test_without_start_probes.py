@@ -1,6 +1,5 @@
 """On an engine without `start_interval` too, a server that hangs comes back."""
 
-import os
 import signal
 from pathlib import Path
 
@@ -19,8 +18,7 @@ def test_a_hung_redis_comes_back(older: Engine, tmp_path: Path) -> None:
             client.set("kept", 1)
             wait_until(lambda: not client.info("persistence")["aof_buffer_length"], "it is in the file")
         first = made.started("synapse_redis")
-        for pid in made.pids("synapse_redis"):
-            os.kill(pid, signal.SIGSTOP)
+        made.strike("synapse_redis", signal.SIGSTOP)
         wait_until(lambda: made.started("synapse_redis") != first, "it is started again", 120)
         wait_until(lambda: _holds(made, "kept"), "it serves again", 120)
 

@@ -1,6 +1,5 @@
 """The whole of production in containers, as a browser and a stranger meet it on its one port."""
 
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ import httpx
 
 from tests.browser.beside import Beside, mark_restore
 from tests.browser.site import MAX_DOCUMENT_BYTES
-from tests.stack.deployment import QUICK, Deployment, children, deployed
+from tests.stack.deployment import QUICK, Deployment, deployed
 from tests.stack.engine import Engine
 from tests.waiting import wait_until
 
@@ -49,8 +48,7 @@ class Whole(Beside):
         container = f"synapse_{service}"
         # One that was never well is given minutes to become so.
         wait_until(lambda: self.made.healthy(container), f"{container} was well once")
-        for pid in self.made.pids(container):
-            os.kill(pid, signal.SIGSTOP)
+        self.made.strike(container, signal.SIGSTOP)
 
     def restoring(self, *, now: bool) -> None:
         """Lay the marker of a restore, or take it away."""
@@ -64,15 +62,8 @@ class Whole(Beside):
 
 
 @contextmanager
-def whole_stack(engine: Engine, folder: Path, files: Sequence[str] = QUICK) -> Iterator[Whole]:
-    """Run Redis, four workers of the backend, and nginx with the built page."""
-    with deployed(engine, folder, files, f"MAX_DOCUMENT_BYTES={MAX_DOCUMENT_BYTES}") as made:
+def whole_stack(engine: Engine, folder: Path, files: Sequence[str] = QUICK, *more: str) -> Iterator[Whole]:
+    """Run Redis, four workers of the backend, and nginx with the built page; `more` are lines of .env."""
+    with deployed(engine, folder, files, f"MAX_DOCUMENT_BYTES={MAX_DOCUMENT_BYTES}", *more) as made:
         made.up()
         yield Whole(made)
-
-
-def end_worker(made: Deployment) -> int:
-    """Tell one worker of the backend to end; return its process."""
-    worker = children(made.pids("synapse_backend")[0])[0]
-    os.kill(worker, signal.SIGTERM)
-    return worker
