@@ -18,7 +18,7 @@ write() {
 }
 
 if [ ! -e .env ]; then
-  if [ -s secrets/redis_password ] && [ -z "$form" ]; then
+  if [ -z "$form" ] && { [ -e secrets/redis_password ] || [ -e secrets/api_token ]; }; then
     # Production may be running here, and must not become development because a file was lost.
     echo "secrets/ is there and .env is lost; say which form this is: make secrets FORM=development, or FORM=production." >&2
     exit 1
@@ -51,7 +51,11 @@ esac
 mkdir -p secrets
 chmod 700 secrets
 for name in redis_password api_token; do
-  if [ ! -s "secrets/$name" ]; then
+  if [ -z "$(cat "secrets/$name" 2>/dev/null)" ]; then
+    if [ -e "secrets/$name" ] || grep -q "_FILE=\./secrets/$name\$" .env; then
+      echo "secrets/$name was lost and is made anew, but what runs has the old one: put a copy of that back into the file," \
+        "or start all again with the new one (the data stays): docker compose up --detach --wait --force-recreate" >&2
+    fi
     od -An -N24 -tx1 /dev/urandom | tr -d ' \n' > "secrets/$name"
     chmod 644 "secrets/$name"
     echo "Made secrets/$name."

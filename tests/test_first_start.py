@@ -22,6 +22,8 @@ def folder(tmp_path: Path) -> Path:
     for name in ("Makefile", "frontend/page.mk", "deploy/first-start.sh", ".env.example"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(PROJECT / name, tmp_path / name)
+    # The makefile looks for the page's sources there.
+    (tmp_path / "frontend/src").mkdir()
     return tmp_path
 
 
@@ -100,6 +102,49 @@ def test_a_lost_env_does_not_make_development_out_of_production(folder: Path) ->
     assert not (folder / ".env").exists()
     assert f"COMPOSE_FILE={made(folder, 'production')['COMPOSE_FILE']}" == PRODUCTION
     assert (folder / "secrets/redis_password").read_text() == kept
+
+
+@pytest.mark.parametrize("left", ["", "\n", None], ids=["emptied", "one line end", "deleted"])
+@pytest.mark.parametrize("name", ["redis_password", "api_token"])
+def test_a_lost_secret_is_made_anew_aloud(folder: Path, name: str, left: str | None) -> None:
+    """What runs has the old one still: both ways out are said, once, with no word of the secret itself."""
+    kept = made(folder, "production")
+    path = folder / "secrets" / name
+    path.unlink()
+    if left is not None:
+        path.write_text(left)
+    done = make(folder)
+    assert done.returncode == 0, done.stderr
+    new = path.read_text()
+    assert (len(new), path.stat().st_mode & 0o777) == (48, 0o644)
+    assert f"secrets/{name} was lost and is made anew" in done.stderr
+    assert "put a copy of that back" in done.stderr
+    assert "docker compose up --detach --wait --force-recreate" in done.stderr
+    assert new not in done.stdout + done.stderr
+    again = make(folder)
+    assert (again.returncode, again.stderr, path.read_text()) == (0, "", new)
+    assert made(folder) == kept
+
+
+def test_what_a_new_folder_is_given_was_never_lost(folder: Path) -> None:
+    """Nor is a file that another one stands for: nothing is said on stderr."""
+    assert make(folder).stderr == ""
+    elsewhere = (folder / ".env").read_text().replace("./secrets/redis_password", "/kept/elsewhere")
+    (folder / ".env").write_text(elsewhere)
+    (folder / "secrets/redis_password").unlink()
+    assert make(folder).stderr == ""
+
+
+@pytest.mark.parametrize("name", ["redis_password", "api_token"])
+def test_a_lost_env_is_noticed_where_a_secret_is_lost_too(folder: Path, name: str) -> None:
+    """What is left of either secret says that this is no new folder."""
+    made(folder, "production")
+    (folder / ".env").unlink()
+    (folder / "secrets" / name).unlink()
+    other = {"redis_password": "api_token", "api_token": "redis_password"}[name]
+    (folder / "secrets" / other).write_text("")
+    assert "secrets/ is there and .env is lost" in make(folder).stderr
+    assert not (folder / ".env").exists()
 
 
 def test_a_folder_of_secrets_that_is_there_is_shut(folder: Path) -> None:

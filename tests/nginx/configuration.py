@@ -1,5 +1,6 @@
 """Reads the shipped configuration as nginx does."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,25 @@ def directives() -> list[Directive]:
 def locations() -> set[str]:
     """Return the locations as they are written: `= /ws`, `/`, ..."""
     return {" ".join(found.arguments) for found in directives() if found.name == "location"}
+
+
+def chosen(path: str) -> str:
+    """Return the location that nginx chooses for a path, as it is written.
+
+    An exact one; else the longest beginning if it is `^~`; else the first regular expression; else that
+    beginning (nginx's own words on the directive `location`).
+    """
+    written = [found.arguments for found in directives() if found.name == "location"]
+    if ("=", path) in written:
+        return f"= {path}"
+    begins = [one for one in written if one[0] == "^~" or one[0].startswith("/")]
+    longest = max((one for one in begins if path.startswith(one[-1])), key=lambda one: len(one[-1]))
+    if longest[0] != "^~":
+        for one in written:
+            flags = {"~": 0, "~*": re.IGNORECASE}.get(one[0])
+            if flags is not None and re.search(one[1], path, flags):
+                return " ".join(one)
+    return " ".join(longest)
 
 
 def _flat(block: list[dict[str, Any]], inside: tuple[str, ...]) -> Iterator[Directive]:

@@ -24,6 +24,8 @@ from tests.stack.standins import ARGUMENTS
 
 DEVELOPMENT = ("docker-compose.yml", "docker-compose.override.yml")
 PRODUCTION = ("docker-compose.yml", "docker-compose.production.yml")
+PORTS = ("REDIS_PORT", "API_PORT", "PAGE_PORT", "SYNAPSE_PORT")
+"""The lines of .env that say where an installation is published."""
 PROBES_STARTS = "deploy/compose/engine25.yml"
 QUICK = (*PRODUCTION, "tests/stack/quick.yml")
 UNHURRIED = (*PRODUCTION, "tests/stack/unhurried.yml")
@@ -150,6 +152,13 @@ class Deployment:
         """Return a client on the published port."""
         return redis.Redis(port=self.ports["REDIS_PORT"], password=self.password, db=db, socket_timeout=30)
 
+    @property
+    def page(self) -> str:
+        """Return where the page is published: that of Vite in development, of nginx in production."""
+        return (
+            f"http://127.0.0.1:{self.ports['PAGE_PORT' if DEVELOPMENT[1] in self.files else 'SYNAPSE_PORT']}"
+        )
+
     def client(self) -> httpx.Client:
         """Return a client of the API as it is published, signed in."""
         port = self.ports["SYNAPSE_PORT" if self.files == PRODUCTION else "API_PORT"]
@@ -168,7 +177,7 @@ def children(pid: int) -> list[int]:
 
 def laid_out(engine: Engine, folder: Path, files: Sequence[str], *more: str) -> Deployment:
     """Lay an installation out and start nothing; `more` are lines of its .env."""
-    ports = {name: free_port() for name in ("REDIS_PORT", "API_PORT", "SYNAPSE_PORT")}
+    ports = {name: free_port() for name in PORTS}
     for name in _LAID:
         _copy(PROJECT / name, folder / name)
     _lay_secrets(folder)

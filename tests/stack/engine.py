@@ -22,8 +22,9 @@ __all__ = ["NAMED", "Engine", "NoEngineError", "engine", "own_engine_beside", "p
 NAMED = "SYNAPSE_TEST_DOCKER"
 PROBES_STARTS = 25
 """The first version of the engine that knows `start_interval`."""
-_START_S = 60.0
+_START_S = 45.0
 _STOP_S = 60.0
+_ANSWER_S = 20.0
 _BESIDE = ("--bridge", "none", "--default-address-pool", "base=10.213.0.0/16,size=24")
 """No `docker0`, and other addresses than the engine that it runs beside.
 
@@ -154,6 +155,7 @@ def prove() -> str:
     if busybox is None:
         raise NoEngineError("there is no busybox to run in a container; Debian's package is busybox-static")
     with engine() as found, tempfile.TemporaryDirectory() as folder:
+        _see_that_it_answers(found)
         shutil.copy(busybox, Path(folder) / "busybox")
         (Path(folder) / "Dockerfile").write_text("FROM scratch\nCOPY busybox /busybox\n")
         found.docker("build", "--quiet", "--tag", "synapse-prove", folder)
@@ -163,6 +165,16 @@ def prove() -> str:
         if said.strip() != "runs":
             raise NoEngineError(f"a container said {said!r}")
         return found.version()
+
+
+def _see_that_it_answers(found: Engine) -> None:
+    """Raise NoEngineError, within seconds, when nobody or nothing but silence is at its address."""
+    try:
+        found.docker("version", timeout=_ANSWER_S)
+    except AssertionError as error:
+        raise NoEngineError(f"{found.host} does not answer: {str(error).strip().splitlines()[-1]}") from error
+    except subprocess.TimeoutExpired as error:
+        raise NoEngineError(f"{found.host} gave no answer within {_ANSWER_S:g} s") from error
 
 
 if __name__ == "__main__":

@@ -17,8 +17,6 @@ from tests.stack.processes import check_unprivileged, seen_in_ops, seen_until
 from tests.unchecked import not_checked
 from tests.waiting import wait_until
 
-URL = "http://127.0.0.1:5173"
-
 
 @pytest.fixture(scope="module")
 def made(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
@@ -39,9 +37,9 @@ def browser(made: Deployment) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(made: Deployment, browser: Browser) -> Iterator[Page]:
     """Open the page of Vite."""
-    with profile(browser, URL, patience_s=30) as context:
+    with profile(browser, made.page, patience_s=30) as context:
         page = context.new_page()
         page.goto("/")
         yield page
@@ -84,7 +82,7 @@ def test_an_edit_is_shown_without_going_anywhere(made: Deployment, page: Page) -
 def test_the_page_asks_the_backend_through_vite(made: Deployment, page: Page) -> None:
     """A document is added and listed by the page's own origin."""
     body = {"title": "Fern", "text": "A fern has spores."}
-    added = httpx.post(f"{URL}/api/documents", json=body, trust_env=False)
+    added = httpx.post(f"{made.page}/api/documents", json=body, trust_env=False)
     assert added.status_code == 201, added.text
     page.goto("/documents")
     expect(page.get_by_role("link", name="Fern").first).to_be_visible()
@@ -95,7 +93,7 @@ def test_an_edited_python_file_is_served(made: Deployment) -> None:
     """Through Vite, by the same container."""
     first = made.started("synapse_backend")
     edit(made.folder / "app/api/application.py", 'title="Synapse"', 'title="Synapse reloaded"')
-    wait_until(lambda: "Synapse reloaded" in _text("/api/openapi.json"), "it is served")
+    wait_until(lambda: "Synapse reloaded" in _text(made, "/api/openapi.json"), "it is served")
     assert made.started("synapse_backend") == first
 
 
@@ -149,7 +147,7 @@ def test_the_serving_child_comes_back(made: Deployment, way: str) -> None:
     first = made.started("synapse_backend")
     os.kill(reloaded_child(made), signal.Signals[way])
     wait_until(lambda: made.started("synapse_backend") != first, "it is started again", 120)
-    wait_until(lambda: '"ok"' in _text("/health"), "it serves again", 120)
+    wait_until(lambda: '"ok"' in _text(made, "/health"), "it serves again", 120)
 
 
 @pytest.mark.parametrize("way", ["SIGKILL", "SIGSTOP"])
@@ -159,7 +157,7 @@ def test_vite_comes_back(made: Deployment, way: str) -> None:
     first = made.started("synapse_frontend")
     made.strike("synapse_frontend", signal.Signals[way])
     wait_until(lambda: made.started("synapse_frontend") != first, "it is started again", 120)
-    wait_until(lambda: "<html" in _text("/"), "the page is served again", 120)
+    wait_until(lambda: "<html" in _text(made, "/"), "the page is served again", 120)
 
 
 def _spawned(made: Deployment) -> list[int]:
@@ -170,8 +168,8 @@ def _spawned(made: Deployment) -> list[int]:
     ]
 
 
-def _text(path: str) -> str:
+def _text(made: Deployment, path: str) -> str:
     try:
-        return httpx.get(f"{URL}{path}", trust_env=False, timeout=10).text
+        return httpx.get(f"{made.page}{path}", trust_env=False, timeout=10).text
     except httpx.HTTPError:
         return ""

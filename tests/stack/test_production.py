@@ -14,6 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from tests.nginx.answers import ask
+from tests.nginx.configuration import chosen, locations
 from tests.nginx.headers import check
 from tests.stack.engine import Engine
 from tests.stack.forged import forged, signed_in
@@ -32,20 +33,20 @@ BODIES = {
 """What is sent to those that want something."""
 FORGED = tuple(forged("whatever the token is"))
 PLACES = {
-    "/": 200,
-    "/documents/x": 200,
-    "/assets/none.js": 404,
-    "/robots.txt": 200,
-    "/api/documents": 401,
-    "/api/query/stream": 401,
-    "/api/documents/files": 401,
-    "/api/login": 200,
-    "/api/nothing": 401,
-    "/health": 200,
-    "/metrics": 404,
-    "/ws": 401,
+    "= /api/query/stream": {"/api/query/stream": 401},
+    "= /api/documents/files": {"/api/documents/files": 401},
+    "= /api/login": {"/api/login": 200},
+    "^~ /api/": {"/api/documents": 401, "/api/nothing": 401},
+    "= /ws": {"/ws": 401},
+    "= /health": {"/health": 200},
+    "~* ^/(?:metrics|health|ws|api)(?:/|$)": {"/metrics": 404, "/health/": 404},
+    "^~ /assets/": {"/assets/none.js": 404},
+    "~ ^/[^/]+\\.[A-Za-z0-9]+$": {"/robots.txt": 200, "/none.ico": 404},
+    "/": {"/": 200, "/documents/x": 200},
+    "@problem": {"/.env": 404},
+    "= /problem": {"/problem": 404},
 }
-"""What is asked for without the token, and the status with which it is answered."""
+"""What is asked for of each location without the token, and the status with which it is answered."""
 
 
 @pytest.fixture(scope="module")
@@ -165,12 +166,22 @@ def test_another_page_and_another_name_are_refused(stranger: httpx.Client, site:
     assert rebound.status_code == 421
 
 
-@pytest.mark.parametrize("path", PLACES)
-def test_headers_of_every_place(site: Whole, path: str) -> None:
+def test_no_location_is_forgotten() -> None:
+    """One that is added to nginx's configuration needs a line in PLACES, with paths that are its own."""
+    assert PLACES.keys() == locations()
+    for location, paths in PLACES.items():
+        for path in paths:
+            # A named location is where nginx itself sends what it refuses.
+            assert location.startswith("@") or chosen(path) == location, path
+
+
+@pytest.mark.parametrize("location", PLACES)
+def test_headers_of_every_place(site: Whole, location: str) -> None:
     """Each of them once and with its value, whatever the status."""
-    answer = ask(site.made.ports["SYNAPSE_PORT"], path)
-    assert answer.status == PLACES[path]
-    check(answer)
+    for path, status in PLACES[location].items():
+        answer = ask(site.made.ports["SYNAPSE_PORT"], path)
+        assert answer.status == status, path
+        check(answer)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from app.settings import Settings
 from tests.ports import free_port
 from tests.stack.compose import PROJECT, compose_command
-from tests.stack.deployment import PROBES_STARTS, PRODUCTION, laid_out
+from tests.stack.deployment import PORTS, PROBES_STARTS, PRODUCTION, laid_out
 from tests.stack.engine import Engine
 from tests.stack.images import EPOCH
 from tests.stack.standins import ARGUMENTS
@@ -22,7 +22,6 @@ MUST_NOT_BE_IN_ENV = {"MODEL_API_KEY", "EMBEDDING_API_KEY"}
 IN_THE_CONTAINER = {"SYNAPSE_REPOSITORY"}
 """The default is a place in the container, the example one on S3."""
 BOUNDS = ("COLLECTION", "MAX_DOCUMENT_BYTES", "MAX_SESSIONS", "MAX_TURNS", "ANSWER_CACHE_SECONDS")
-PORTS = ("REDIS_PORT", "API_PORT", "SYNAPSE_PORT")
 
 
 def commands() -> list[str]:

@@ -101,14 +101,8 @@ def _come_up(made: Deployment, name: str, figure: Callable[[str], None]) -> None
         )
         + f". Reference: {REFERENCE_S} s in all."
     )
-    page = f"http://127.0.0.1:{made.ports['SYNAPSE_PORT']}" if name == "production" else _published(made)
-    assert "<html" in httpx.get(f"{page}/", trust_env=False).text
-    assert httpx.get(f"{page}/health", trust_env=False).json()["state"] == "ok"
-
-
-def _published(made: Deployment) -> str:
-    ports = made.inspect("synapse_frontend")["NetworkSettings"]["Ports"]["5173/tcp"]
-    return f"http://127.0.0.1:{ports[0]['HostPort']}"
+    assert "<html" in httpx.get(f"{made.page}/", trust_env=False).text
+    assert httpx.get(f"{made.page}/health", trust_env=False).json()["state"] == "ok"
 
 
 def test_sources_are_served_as_they_change(docker: Engine, tmp_path: Path) -> None:
@@ -128,7 +122,7 @@ def test_sources_are_served_as_they_change(docker: Engine, tmp_path: Path) -> No
         )
         page = tmp_path / "frontend" / "src" / "app" / "shell.tsx"
         page.write_text(f'{page.read_text()}\nexport const changedByTheTest = "hot";\n')
-        url = f"{_published(made)}/src/app/shell.tsx"
+        url = f"{made.page}/src/app/shell.tsx"
         wait_until(lambda: "changedByTheTest" in _text(url), "the page's source is served anew")
         assert started == {name: made.started(f"synapse_{name}") for name in SERVICES}
 

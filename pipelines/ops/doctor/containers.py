@@ -11,6 +11,14 @@ from pipelines.ops.errors import OpsError
 _UP = "Start it: docker compose up --detach --wait"
 _SHOWN = 200
 _NEARLY = 0.9
+_TAKEN = ("port is already allocated", "address already in use")
+_LINES = {
+    "6379/tcp": "REDIS_PORT",
+    "8000/tcp": "API_PORT",
+    "5173/tcp": "PAGE_PORT",
+    "8080/tcp": "SYNAPSE_PORT",
+}
+"""The line of .env that says where a port of a container is published."""
 _BOUNDS = {"Memory": "memory", "NanoCpus": "processors", "PidsLimit": "processes"}
 
 
@@ -94,7 +102,8 @@ def _state(container: Container) -> Finding:
     if state["Status"] != "running":
         why = state.get("Error") or f"it ended with code {state['ExitCode']}: {_last_words(container)}"
         # The end of what Docker says names the port, or whatever it was.
-        return red(name, f"{state['Status']}: {why[-_SHOWN:]}", _UP)
+        remedy = _another_port(container) if any(words in why for words in _TAKEN) else _UP
+        return red(name, f"{state['Status']}: {why[-_SHOWN:]}", remedy)
     health = state.get("Health")
     if health is None:
         return red(name, "it runs without a health check", "Restore `healthcheck` in the compose file.")
@@ -105,6 +114,14 @@ def _state(container: Container) -> Finding:
     if health["Status"] == "starting":
         return amber(name, f"it is starting: {why}", "Wait, then look again.")
     return red(name, f"unhealthy: {why}", f"Look at its log: docker logs --tail 50 {container.name}")
+
+
+def _another_port(container: Container) -> str:
+    """Name the lines of .env that say where its ports are published, with what they say now."""
+    wanted = {_LINES.get(port): bound for port, bound in (container.bounds.get("PortBindings") or {}).items()}
+    lines = [f"{line}={bound[0]['HostPort']}" for line, bound in wanted.items() if line and bound]
+    change = f"or set another port in .env instead of {', '.join(lines)}" if lines else "or free its port"
+    return f"Stop who has it, {change}; then {_UP[0].lower()}{_UP[1:]}"
 
 
 def _healthy(name: str, container: Container) -> Finding:

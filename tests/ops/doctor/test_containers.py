@@ -97,6 +97,40 @@ def test_a_secret_that_docker_shows(program: DockerProgram) -> None:
     assert "sk-very-secret" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("service", "port", "line", "words"),
+    [
+        ("redis", 6379, "REDIS_PORT", "port is already allocated"),
+        ("backend", 8000, "API_PORT", "listen tcp4 127.0.0.1:7777: bind: address already in use"),
+        ("frontend", 5173, "PAGE_PORT", "port is already allocated"),
+        ("frontend", 8080, "SYNAPSE_PORT", "listen tcp4 127.0.0.1:7777: bind: address already in use"),
+    ],
+)
+def test_a_port_that_somebody_has(
+    program: DockerProgram, service: str, port: int, line: str, words: str
+) -> None:
+    """The remedy is the line of .env to change, with what it says now."""
+    facts = program.facts[service]
+    facts["State"] = {
+        "Status": "created",
+        "ExitCode": 128,
+        "Error": f"Bind for 127.0.0.1:7777 failed: {words}",
+    }
+    facts["HostConfig"]["PortBindings"] = {f"{port}/tcp": [{"HostIp": "127.0.0.1", "HostPort": "7777"}]}
+    found = doctor(program)[f"container {service}"]
+    assert (found["state"], "7777" in found["reason"]) == ("red", True), found
+    assert f"{line}=7777" in found["remedy"]
+    assert "docker compose up --detach --wait" in found["remedy"]
+
+
+def test_a_container_that_ended_otherwise_is_just_started(program: DockerProgram) -> None:
+    """No port is spoken of."""
+    program.facts["frontend"]["State"] = {"Status": "exited", "ExitCode": 1, "Error": "no such file"}
+    program.facts["frontend"]["HostConfig"]["PortBindings"] = {"8080/tcp": [{"HostIp": "", "HostPort": "80"}]}
+    found = doctor(program)["container frontend"]
+    assert (found["state"], found["remedy"]) == ("red", "Start it: docker compose up --detach --wait")
+
+
 def test_memory_that_docker_does_not_tell(program: DockerProgram) -> None:
     """It prints `--` for a container that is just starting."""
     program.memory = "--\n"

@@ -1,0 +1,74 @@
+"""`.ci/run` ends at once, with the reason, where no engine can be had: no test is run without containers."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.stack.engine import NAMED
+
+PROJECT = Path(__file__).parents[1]
+_MINUTE_S = 60.0
+"""How long whoever waits for it may be left without the reason."""
+
+
+@contextmanager
+def silent(path: Path) -> Iterator[None]:
+    """Listen at an address, and never say a word to whoever connects."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(64)
+        yield
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """Return a folder with a `make` and an `apt-get` that only note that they were called."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("make", "apt-get"):
+        (folder / name).write_text(f'#!/bin/sh\necho "{name} $*" >> "{tmp_path}/called"\n')
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def run(programs: Path, host: str) -> tuple[int, str]:
+    """Run it with the engine that is named; return its code and its words on stderr."""
+    environ = {**os.environ, NAMED: host, "PATH": f"{programs}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [PROJECT / ".ci" / "run"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+        timeout=_MINUTE_S,
+    )
+    return done.returncode, done.stderr
+
+
+def test_nobody_is_at_its_address(programs: Path, tmp_path: Path) -> None:
+    """The reason names the address, and no test has been begun."""
+    host = f"unix://{tmp_path}/nobody.sock"
+    code, said = run(programs, host)
+    assert code
+    assert f"No Docker engine: {host} does not answer: " in said, said
+    assert "make test" not in _called(tmp_path)
+
+
+def test_what_is_there_is_silent(programs: Path, tmp_path: Path) -> None:
+    """An engine that hangs is given seconds, not the minutes of a build."""
+    with silent(tmp_path / "silent.sock"):
+        code, said = run(programs, f"unix://{tmp_path}/silent.sock")
+    assert code
+    assert "silent.sock gave no answer within" in said, said
+    assert "make test" not in _called(tmp_path)
+
+
+def _called(folder: Path) -> str:
+    path = folder / "called"
+    return path.read_text() if path.exists() else ""
