@@ -17,6 +17,7 @@ import httpx
 import redis
 
 from tests.ports import free_port
+from tests.processes import below
 from tests.stack.compose import PROJECT, compose_command
 from tests.stack.engine import Engine
 from tests.stack.standins import ARGUMENTS
@@ -120,14 +121,7 @@ class Deployment:
 
     def pids(self, container: str) -> list[int]:
         """Return the processes on this machine that are a container's server: all below its init."""
-        found: list[int] = []
-        parents = [self.init(container)]
-        while parents:
-            parent = parents.pop()
-            below = children(parent)
-            found += below
-            parents += below
-        return found
+        return below(self.init(container))
 
     @property
     def password(self) -> str:
@@ -152,11 +146,6 @@ class Deployment:
             timeout=30,
             trust_env=False,
         )
-
-
-def children(pid: int) -> list[int]:
-    """Return the processes that a process of this machine has started."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def laid_out(engine: Engine, folder: Path, files: Sequence[str], *more: str) -> Deployment:

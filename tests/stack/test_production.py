@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 from tests.app.load import Load
 from tests.nginx.answers import ask
 from tests.nginx.headers import check
-from tests.stack.deployment import children
+from tests.processes import children
 from tests.stack.engine import Engine
 from tests.stack.whole import Whole, end_worker, whole_stack
 from tests.waiting import wait_until
