@@ -18,6 +18,7 @@ import httpx
 import redis
 
 from tests.ports import free_port
+from tests.processes import below
 from tests.stack.compose import PROJECT, compose_command
 from tests.stack.engine import Engine
 from tests.stack.standins import ARGUMENTS
@@ -123,6 +124,7 @@ class Deployment:
 
     def pids(self, container: str) -> list[int]:
         """Return the processes on this machine that are a container's server: all below its init."""
+<<<<<<< HEAD
         found = children(self.init(container))
         parents = list(found)
         while parents:
@@ -131,6 +133,9 @@ class Deployment:
                 found += below
                 parents += below
         return found
+=======
+        return below(self.init(container))
+>>>>>>> opsrestore
 
     def strike(self, container: str, way: signal.Signals) -> None:
         """Send a signal to every process that is a container's server."""
@@ -168,11 +173,6 @@ class Deployment:
             timeout=30,
             trust_env=False,
         )
-
-
-def children(pid: int) -> list[int]:
-    """Return the processes that a process of this machine has started."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def laid_out(engine: Engine, folder: Path, files: Sequence[str], *more: str) -> Deployment:

@@ -18,6 +18,7 @@ import redis
 
 from tests.stack.deployment import QUICK, Deployment, deployed
 from tests.stack.engine import Engine
+from tests.stack.kinds import Keys, keys_of, write_each_kind
 from tests.waiting import wait_until
 
 HOLDERS = ("redis", "backend")
@@ -36,11 +37,11 @@ _SAID = (
 class Held:
     """What a stack holds and answers, but for what a Writer wrote; caches of answers are left out.
 
-    Keys with what DUMP says of them, documents with their texts, the turns of the session, and for each
-    thing that documents say the best hit and the answer with its citation.
+    Keys of every kind, documents with their texts, the turns of the session, and for each thing that
+    documents say the best hit and the answer with its citation.
     """
 
-    keys: dict[bytes, bytes]
+    keys: Keys
     documents: dict[str, str]
     turns: list[dict[str, Any]]
     hits: list[dict[str, Any]]
@@ -56,14 +57,12 @@ def holders(engine: Engine, folder: Path, *more: str) -> Iterator[Deployment]:
 
 
 def fill(made: Deployment, *, keys: int = 2000, documents: int = 5, size: int = 100) -> None:
-    """Write keys of `size` random bytes and documents."""
+    """Write keys of `size` random bytes, things of each other kind, and documents."""
     chance = random.Random(_SEED)
     with made.redis() as client:
         for first in range(0, keys, 500):
             client.mset({f"key:{number}": chance.randbytes(size) for number in range(first, first + 500)})
-        client.hset("hash", mapping={"a": "1", "b": "2"})
-        client.xadd("stream", {"n": 1})
-        client.xgroup_create("stream", "group", "0")
+    write_each_kind(made.redis)
     with made.client() as client:
         for number in range(documents):
             add(client, f"document-{number}", _SAID[number % len(_SAID)])
@@ -79,12 +78,7 @@ def add(client: httpx.Client, name: str, says: str = "the tide follows the moon"
 
 def held(made: Deployment) -> Held:
     """Ask for all that a stack holds, and for answers from it, which are worked out anew."""
-    with made.redis() as client:
-        names = sorted(client.scan_iter(count=1000))
-        if cached := [name for name in names if name.startswith(b"synapse:answer:")]:
-            client.delete(*cached)
-        lasting = [name for name in names if name not in cached and b"written" not in name]
-        keys = {name: bytes(client.dump(name) or b"") for name in lasting}
+    keys = keys_of(made.redis)
     with made.client() as client:
         session = client.get("/api/sessions/mine").raise_for_status().json()
         return Held(

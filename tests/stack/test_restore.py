@@ -1,11 +1,8 @@
 """Backup and restore of the stack in containers, each one command: destroyed, moved, refused, killed."""
 
 import json
-import os
 import re
-import secrets
 import shutil
-import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -20,10 +17,11 @@ from pipelines.ops.restore import journal as journals
 from pipelines.ops.restore.journal import Journal
 from tests.installation import work_on
 from tests.servers import PROGRAMS, live_server
-from tests.stack.compose import compose_command
 from tests.stack.deployment import Deployment, deployed
 from tests.stack.engine import Engine
+from tests.stack.restoring import restoring
 from tests.stack.running import HOLDERS, Writer, add, destroy, held, restart_redis, stack
+from tests.unchecked import not_checked
 from tests.waiting import wait_until
 
 __all__ = ["stack"]
@@ -95,7 +93,7 @@ def test_from_a_folder_of_another_machine(stack: Deployment, docker: Engine, tmp
 def test_a_point_of_a_newer_server(stack: Deployment, tmp_path: Path) -> None:
     """The server of the stack cannot load it: refused, what is needed is named, nothing is touched."""
     if "valkey" not in PROGRAMS:
-        pytest.skip("no newer server on this machine")
+        not_checked("a point of a newer server, this machine has no Valkey")
     stack.ops("backup")
     before = held(stack)
     with live_server(PROGRAMS["valkey"], tmp_path / "server") as server:
@@ -148,26 +146,9 @@ def test_a_killed_restore(stack: Deployment, stage: str) -> None:
 
 def _killed_at(stack: Deployment, reached: Callable[[Journal], bool]) -> Journal:
     """Begin a restore and kill it when its journal tells of a stage; return the journal that it leaves."""
-    name = f"killed-{secrets.token_hex(4)}"
-    files = [part for file in stack.files for part in ("-f", file)]
-    command = [*compose_command(), *files, "run", "--rm", "-T", "--name", name, "ops"]
-    process = subprocess.Popen(
-        [*command, "restore", "latest", "--yes"],
-        cwd=stack.folder,
-        env=dict(stack.engine.environ),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    asked = ("inspect", "--format", "{{.State.Pid}}", name)
-    wait_until(lambda: int(stack.engine.docker(*asked, check=False).strip() or 0), "the restore runs")
-    pid = stack.init(name)
-    while process.poll() is None:
-        journal = journals.read(stack.folder / "data")
-        if journal is not None and reached(journal):
-            # By its process: the docker command would come too late.
-            os.kill(pid, signal.SIGKILL)
-            break
-    process.wait(60)
+    with restoring(stack) as begun:
+        begun.come_to(lambda: (journal := begun.journal()) and reached(journal))
+        begun.kill()
     left = journals.read(stack.folder / "data")
-    assert left is not None, "the restore was over before it was killed"
+    assert left is not None
     return left

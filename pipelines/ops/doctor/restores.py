@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pipelines.ops.doctor.check import Finding, Subject, amber, green, red
 from pipelines.ops.errors import OpsError, RefusedError
 from pipelines.ops.restore import journal as journals
-from pipelines.ops.restore.locking import one_restore
+from pipelines.ops.restore.locking import HangingError, one_restore
 
 _NAME = "restore"
 
@@ -29,6 +29,8 @@ def look_at_restores(subject: Subject) -> Iterator[Finding]:
                 f"a restore of point {journal.point[:12]} was interrupted: the backend takes no writes",
                 f"Run `synapse verify --level 1`{also}: it is finished or undone first.",
             )
+    except HangingError as error:
+        yield red(_NAME, error.what, error.hint)
     except RefusedError:
         yield amber(
             _NAME, f"a restore of point {journal.point[:12]} is running now", "Wait until it has ended."

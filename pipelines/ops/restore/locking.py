@@ -2,7 +2,9 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -13,20 +15,27 @@ _STACK = ".stack.lock"
 """Held by `synapse up` while the stack is up."""
 _CAPTURE = ".capture.lock"
 """Shared by backups while they copy, held alone by a restore while it swaps."""
+_SIGN_S = 2.0
+"""A restore dates its lock anew each time."""
+_SILENCE_S = 30.0
+_BETWEEN = "Wait until it has ended, then look at its result."
+_ENDING = (
+    "End it: kill its process, or `docker rm --force` the container that"
+    " `docker ps --filter name=ops-run` shows. The next `synapse` command finishes or undoes what it began."
+)
+
+
+class HangingError(RefusedError):
+    """Another restore holds the right, and its process has stood still for long."""
 
 
 @contextmanager
 def one_restore(data_dir: Path) -> Iterator[None]:
     """Hold the right to restore into this data folder; it ends with the process, however that ends.
 
-    Raises RefusedError while another restore holds it.
+    Raises RefusedError while another restore holds it; a HangingError when that one shows no life.
     """
-    with _held(
-        data_dir,
-        _RESTORE,
-        f"Another restore into {data_dir} is running.",
-        "Wait until it has ended, then look at its result.",
-    ):
+    with _held(data_dir, _RESTORE, lambda: _other(data_dir)) as handle, _showing_life(handle):
         yield
 
 
@@ -57,8 +66,11 @@ def no_capture(data_dir: Path) -> Iterator[None]:
     with _held(
         data_dir,
         _CAPTURE,
-        f"A backup of {data_dir} is being taken, and would be half of before and half of after the restore.",
-        "Wait until it has ended, then restore again.",
+        lambda: RefusedError(
+            f"A backup of {data_dir} is being taken, and would be half of before and half of after the"
+            " restore.",
+            "Wait until it has ended, then restore again.",
+        ),
     ):
         yield
 
@@ -69,14 +81,16 @@ def no_stack(data_dir: Path) -> Iterator[None]:
     with _held(
         data_dir,
         _STACK,
-        f"The stack on {data_dir} is up or starting, but its Redis does not answer.",
-        "Wait until it answers, or stop the stack, then restore again.",
+        lambda: RefusedError(
+            f"The stack on {data_dir} is up or starting, but its Redis does not answer.",
+            "Wait until it answers, or stop the stack, then restore again.",
+        ),
     ):
         yield
 
 
 @contextmanager
-def _held(data_dir: Path, name: str, busy: str, hint: str) -> Iterator[None]:
+def _held(data_dir: Path, name: str, busy: Callable[[], RefusedError]) -> Iterator[int]:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         handle = os.open(data_dir / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -88,7 +102,36 @@ def _held(data_dir: Path, name: str, busy: str, hint: str) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RefusedError(busy, hint) from error
-        yield
+            raise busy() from error
+        yield handle
     finally:
         os.close(handle)
+
+
+def _other(data_dir: Path) -> RefusedError:
+    silent = time.time() - (data_dir / _RESTORE).stat().st_mtime
+    if silent > _SILENCE_S:
+        what = f"Another restore into {data_dir} hangs: it has shown no life for {silent:.0f} s."
+        return HangingError(what, _ENDING)
+    return RefusedError(f"Another restore into {data_dir} is running.", _BETWEEN)
+
+
+@contextmanager
+def _showing_life(handle: int) -> Iterator[None]:
+    """Date the lock anew as long as this process runs, so that one that hangs can be told from a slow one."""
+    leave = threading.Event()
+
+    def date() -> None:
+        while True:
+            with suppress(OSError):
+                os.utime(handle)
+            if leave.wait(_SIGN_S):
+                return
+
+    thread = threading.Thread(target=date, name="sign-of-life", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        leave.set()
+        thread.join()

@@ -15,6 +15,7 @@ from pipelines.ops.redis.connection import call, connect, named, talking_to
 _PAUSE_S = 10.0
 _RENEW_S = 2.0
 _AGAIN = "Run the restore again."
+_STOPPED = "this process was stopped for too long"
 
 
 def one_connection(address: RedisAddress) -> redis.Redis:
@@ -45,6 +46,7 @@ class WritePause:
         self._client = one_connection(address)
         self._leave = threading.Event()
         self._failure: RedisError | OSError | None = None
+        self._ran_out = False
         self._renewed = 0.0
         self._thread = threading.Thread(target=self._renew, name="write-pause", daemon=True)
 
@@ -65,11 +67,9 @@ class WritePause:
 
     def check(self) -> None:
         """Raise UnreachableError when the pause could not be renewed: writes may have come through."""
-        late = time.monotonic() - self._renewed > _PAUSE_S
-        if self._failure is not None or late:
-            reason = self._failure or "this process was stopped for too long"
+        if self._failure is not None or self._late():
             raise UnreachableError(
-                f"The write pause of {named(self._address)} was lost ({reason}).", _AGAIN
+                f"The write pause of {named(self._address)} was lost ({self._failure or _STOPPED}).", _AGAIN
             ) from self._failure
 
     def check_quiet(self, changed: int) -> None:
@@ -97,8 +97,13 @@ class WritePause:
         call(self._client, "CLIENT", "PAUSE", int(_PAUSE_S * 1000), "WRITE")
         self._renewed = began
 
+    def _late(self) -> bool:
+        """Say whether it ran out; once is enough, a pause renewed later has a gap."""
+        self._ran_out = self._ran_out or time.monotonic() - self._renewed > _PAUSE_S
+        return self._ran_out
+
     def _renew(self) -> None:
-        while not self._leave.wait(_RENEW_S):
+        while not self._leave.wait(_RENEW_S) and not self._late():
             try:
                 self._pause()
             except (RedisError, OSError) as error:

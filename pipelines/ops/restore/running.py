@@ -13,6 +13,7 @@ from pipelines.ops.context import Context
 from pipelines.ops.errors import DamagedError, OpsError, RefusedError
 from pipelines.ops.model import RestorePoint
 from pipelines.ops.proof.proving import fetch, known_digest
+from pipelines.ops.redis.connection import talking_to
 from pipelines.ops.reporting import Advance
 from pipelines.ops.repository import PointRef
 from pipelines.ops.repository.store import StoreFullError
@@ -144,7 +145,7 @@ def _swap_paused(both: _Swap, *, safety: bool) -> None:
         both.touched = True
         if both.redis is not None and pause is not None:
             redis_running.load(work, both.redis, pause)
-            redis_running.compare(work, both.redis.address, both.redis.expected)
+            _compare(work, both.redis, pause)
         if both.documents is not None:
             both.documents.switch()
         check_backend(work, both.documents)
@@ -152,6 +153,16 @@ def _swap_paused(both: _Swap, *, safety: bool) -> None:
             redis_running.check_memory(both.redis, pause)
             pause.check()
         _note(both, {"compared": True})
+
+
+def _compare(work: Context, redis: ReadyRedis, pause: WritePause) -> None:
+    try:
+        redis_running.compare(work, redis.address, redis.expected)
+    except DamagedError:
+        # One that was restarted meanwhile has taken writes: that is the reason then, and no damage.
+        with talking_to(redis.address):
+            pause.joined().close()
+        raise
 
 
 def _undo(both: _Swap, error: BaseException) -> None:

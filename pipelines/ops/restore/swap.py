@@ -222,6 +222,7 @@ def _wait_for_link(
         if now != progress:
             progress, heard = now, time.monotonic()
         time.sleep(_POLL_S)  # a server tells of its link only when asked
+    pause.check()
     raise UnreachableError(
         f"{named(address)} got no copy from the scratch server {master.address.host}:{master.address.port}.",
         "Set SYNAPSE_SCRATCH_ADDRESS to an address of this machine that the target can reach.",

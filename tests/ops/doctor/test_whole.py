@@ -1,6 +1,8 @@
 """The whole checklist on a real stack with a real, proven backup; then the same with parts broken."""
 
+import fcntl
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -203,6 +205,20 @@ def test_a_restore_that_was_interrupted_is_red_and_one_that_runs_is_amber(instal
     says(interrupted["restore"], State.RED, "interrupted", "synapse verify")
     says(running["restore"], State.AMBER, "running now")
     says(backend["backend"], State.AMBER, "restore")
+
+
+def test_a_restore_that_hangs_is_red(installation: Installation) -> None:
+    """Its lock is held, and it was dated long ago."""
+    data = installation.settings.service.data_dir
+    journal.write(data, journal.Journal(restore="r", point="a" * 64))
+    try:
+        with (data / ".restore.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            os.utime(lock.fileno(), (0, 0))
+            hung = look("restore", installation.subject)
+    finally:
+        journal.remove(data)
+    says(hung["restore"], State.RED, "hangs", "docker ps --filter name=ops-run")
 
 
 def test_errors_in_the_logs_are_counted(installation: Installation) -> None:
