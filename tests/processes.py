@@ -1,5 +1,6 @@
 """Processes of this machine: what each has started, and in which state it is."""
 
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -12,7 +13,8 @@ def below(pid: int) -> list[int]:
     """Return those, and all that they have started."""
     found = children(pid)
     for child in found:
-        found += children(child)
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            found += children(child)
     return found
 
 

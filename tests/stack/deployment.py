@@ -124,18 +124,7 @@ class Deployment:
 
     def pids(self, container: str) -> list[int]:
         """Return the processes on this machine that are a container's server: all below its init."""
-<<<<<<< HEAD
-        found = children(self.init(container))
-        parents = list(found)
-        while parents:
-            with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
-                below = children(parents.pop())
-                found += below
-                parents += below
-        return found
-=======
         return below(self.init(container))
->>>>>>> opsrestore
 
     def strike(self, container: str, way: signal.Signals) -> None:
         """Send a signal to every process that is a container's server."""

@@ -16,10 +16,6 @@ from websockets.typing import Origin
 from tests.nginx.answers import ask
 from tests.nginx.configuration import chosen, locations
 from tests.nginx.headers import check
-<<<<<<< HEAD
-=======
-from tests.processes import children
->>>>>>> opsrestore
 from tests.stack.engine import Engine
 from tests.stack.forged import forged, signed_in
 from tests.stack.whole import Whole, whole_stack

@@ -9,7 +9,6 @@ import httpx
 
 from tests.browser.beside import Beside, mark_restore
 from tests.browser.site import MAX_DOCUMENT_BYTES
-from tests.processes import children
 from tests.stack.deployment import QUICK, Deployment, deployed
 from tests.stack.engine import Engine
 from tests.waiting import wait_until

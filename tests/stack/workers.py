@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.nginx.answers import Answer, ask
-from tests.stack.deployment import Deployment, children
+from tests.processes import children
+from tests.stack.deployment import Deployment
 from tests.stack.whole import Whole
 from tests.waiting import wait_until
 
