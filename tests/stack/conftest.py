@@ -13,7 +13,7 @@ from tests.unchecked import not_checked
 _FIGURES = pytest.StashKey[list[str]]()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Return what states a figure, for the summary of the run; no test asserts one."""
     return request.config.stash.setdefault(_FIGURES, []).append

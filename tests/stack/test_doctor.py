@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,18 +96,103 @@ def test_the_password_is_wrong(stack: Deployment) -> None:
     (stack.folder / "secrets" / "redis_password").write_text("another-password-than-that")
     try:
         assert "refused the password" in red(stack)["redis"]
+        # The health check asks with the file's; the backend keeps the one that it was started with.
+        wait_until(partial(unhealthy, stack, "synapse_redis"), "Docker calls Redis unhealthy")
+        lines = findings(stack)
+        assert (lines["container redis"]["state"], lines["backend: redis"]["state"]) == ("red", "green")
+        assert "WRONGPASS" in lines["container redis"]["reason"]
     finally:
         (stack.folder / "secrets" / "redis_password").write_text(kept)
+        well_again(stack)
+
+
+def well_again(stack: Deployment) -> None:
+    """Wait until Docker calls every container healthy, and then until no line is red."""
+    for name in ("redis", "backend", "frontend"):
+        wait_until(partial(stack.healthy, f"synapse_{name}"), f"{name} is healthy")
+    wait_until(lambda: not red(stack), "all is well again")
+
+
+def test_the_backend_was_started_with_a_wrong_password(stack: Deployment) -> None:
+    """Its own line says so, `/health` answers 503 with the reason, and Docker calls both unhealthy."""
+    kept, restarted = stack.password, restarts(stack)
+    (stack.folder / "secrets" / "redis_password").write_text("another-password-than-that")
+    try:
+        stack.compose("restart", "--no-deps", "--timeout", "5", "backend")
+        for name in ("synapse_redis", "synapse_backend"):
+            wait_until(partial(unhealthy, stack, name), f"Docker calls {name} unhealthy")
+        found = red(stack)
+        assert "it cannot serve (503)" in found["backend"]
+        assert "does not accept the password" in found["backend: redis"]
+        assert "answers 503" in found["container backend"]
+        assert "WRONGPASS" in found["container redis"]
+        with stack.client() as client:
+            answer = client.get("/health")
+        told = {one["name"]: one for one in answer.json()["dependencies"]}
+        assert (answer.status_code, told["redis"]["state"]) == (503, "down")
+        assert "does not accept the password" in told["redis"]["reason"]
+        # A restart would not mend it: neither is started again by its health check.
+        assert restarts(stack) == restarted
+    finally:
+        (stack.folder / "secrets" / "redis_password").write_text(kept)
+        stack.compose("restart", "--no-deps", "--timeout", "5", "backend")
+        well_again(stack)
+
+
+def unhealthy(stack: Deployment, container: str) -> bool:
+    """Say whether Docker calls a container unhealthy: not healthy, and not starting either."""
+    return bool(stack.inspect(container)["State"]["Health"]["Status"] == "unhealthy")
+
+
+def restarts(stack: Deployment) -> list[int]:
+    """Return how often Docker has started Redis and the backend again, as their health checks have it do."""
+    return [int(stack.inspect(f"synapse_{name}")["RestartCount"]) for name in ("redis", "backend")]
+
+
+def test_a_lost_password_is_made_anew_as_its_words_say(stack: Deployment) -> None:
+    """Its file was emptied: what `make secrets` says to type makes all well again, with the same data."""
+    with stack.redis() as client:
+        client.set("kept", "yes")
+    first = stack.password
+    (stack.folder / "secrets" / "redis_password").write_text("")
+    done = subprocess.run(
+        ["sh", "deploy/first-start.sh"], cwd=stack.folder, capture_output=True, text=True, check=True
+    )
+    assert stack.password not in {"", first}
+    said = re.search(r"redis_password was lost.*: docker compose (up .*)", done.stderr)
+    assert said, done.stderr
+    assert "redis" in red(stack)
+    stack.compose(*said[1].split())
+    with stack.redis() as client:
+        assert client.get("kept") == b"yes"
+    well_again(stack)
 
 
 def test_the_index_folder_is_unreadable(stack: Deployment) -> None:
-    """The backend says which dependency is down and why."""
-    data = Path(stack.rendered()["services"]["backend"]["volumes"][0]["source"])
-    with put_away(data / "faiss_indexes"):
+    """The backend says that it may not read it, and that its user must be let in."""
+    with put_away(indexes(stack), mode=0o700):
         found = wait_until_red(stack, "backend: index")
-        assert "faiss_indexes" in found or "ermission" in found, found
-    stack.compose("restart", "--timeout", "5", "backend")
+        assert "Permission denied" in found, found
+        assert str(indexes(stack).name) in found
+        assert "Let the user of the service read it" in found
+        assert "lost its pointer" not in found
     wait_until(lambda: not red(stack), "all is well again")
+
+
+def test_the_index_folder_is_gone(stack: Deployment) -> None:
+    """The backend says that what it served is missing, which no right to read would bring back."""
+    with put_away(indexes(stack), mode=0o755):
+        found = wait_until_red(stack, "backend: index")
+        assert "has lost its pointer" in found, found
+        assert "synapse restore" in found
+        assert "ermission" not in found
+    wait_until(lambda: not red(stack), "all is well again")
+
+
+def indexes(stack: Deployment) -> Path:
+    """Return the folder of the indexes on this machine."""
+    data = stack.rendered()["services"]["backend"]["volumes"][0]["source"]
+    return Path(data) / "faiss_indexes"
 
 
 def wait_until_red(stack: Deployment, line: str) -> str:
@@ -114,18 +202,17 @@ def wait_until_red(stack: Deployment, line: str) -> str:
 
 
 @contextmanager
-def put_away(folder: Path) -> Iterator[None]:
-    """Let nobody but root read a folder, nor find what was in it, while the block runs."""
-    owner = folder.stat()
+def put_away(folder: Path, *, mode: int) -> Iterator[None]:
+    """Have an empty folder of root's, with that mode, in the place of another while the block runs."""
     beside = folder.with_name("put-away")
     folder.rename(beside)
-    folder.mkdir(mode=0o700)
+    folder.mkdir()
+    folder.chmod(mode)
     try:
         yield
     finally:
         folder.rmdir()
         beside.rename(folder)
-        os.chown(folder, owner.st_uid, owner.st_gid)
 
 
 def test_a_model_server_is_missing(stack: Deployment) -> None:
@@ -168,14 +255,55 @@ def added(stack: Deployment, line: str) -> Iterator[None]:
 
 
 def test_the_page_is_away(stack: Deployment) -> None:
-    """Its container is gone, and with it the one port: the API, its page of documentation, the page."""
+    """Its container is gone, and with it the port of the page: these two lines, and no other."""
     stack.compose("rm", "--force", "--stop", "frontend")
     try:
         found = red(stack)
-        assert "container frontend" in found
+        assert found.keys() == {"container frontend", "page"}
+        assert "it is not there" in found["container frontend"]
         assert "no port of the page is published" in found["page"]
     finally:
         stack.up()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('prefix="/api/docs"', 'prefix="/api/elsewhere"', "/api/docs answers 404: "),
+        ('_sent(_here() / "index.html"', '_sent(_here() / "none.html"', "/api/docs answers 500: "),
+    ],
+    ids=["not there", "broken"],
+)
+def test_the_page_of_the_api_is_broken(stack: Deployment, old: str, new: str, reason: str) -> None:
+    """Nothing else is: the one line `docs` is red, with the address, what it answers and where to look."""
+    source = stack.folder / "app" / "api" / "docs.py"
+    text = source.read_text()
+    assert old in text
+    source.write_text(text.replace(old, new))
+    overlaid = "    volumes: [./app/api/docs.py:/app/app/api/docs.py:ro]\n"
+    try:
+        with edited(stack.folder / "tests/stack/quick.yml", "    ports: [", f"{overlaid}    ports: ["):
+            stack.up()
+            found = red(stack)
+            assert found.keys() == {"docs"}
+            assert reason in found["docs"]
+            assert findings(stack)["docs"]["remedy"] == "Look at the log of the backend."
+    finally:
+        source.write_text(text)
+        stack.up()
+    wait_until(lambda: not red(stack), "all is well again")
+
+
+@contextmanager
+def edited(path: Path, old: str, new: str) -> Iterator[None]:
+    """Let a file say something else while the block runs."""
+    kept = path.read_text()
+    assert old in kept
+    path.write_text(kept.replace(old, new))
+    try:
+        yield
+    finally:
+        path.write_text(kept)
 
 
 def test_the_backend_is_away(stack: Deployment) -> None:
@@ -211,15 +339,12 @@ def test_the_backend_hangs(stack: Deployment) -> None:
 
 def test_a_memory_limit_is_removed(stack: Deployment) -> None:
     """A container that may take all memory is red."""
-    changed = stack.folder / "tests" / "stack" / "quick.yml"
-    kept = changed.read_text()
     override = "    deploy: !reset null\n"
-    changed.write_text(kept.replace("    ports: [", f"{override}    ports: ["))
     try:
-        stack.up()
-        assert "no limit of memory" in red(stack)["limits synapse_backend"]
+        with edited(stack.folder / "tests/stack/quick.yml", "    ports: [", f"{override}    ports: ["):
+            stack.up()
+            assert "no limit of memory" in red(stack)["limits synapse_backend"]
     finally:
-        changed.write_text(kept)
         stack.up()
     wait_until(lambda: not red(stack), "all is well again")
 
@@ -233,11 +358,12 @@ def test_a_port_is_taken(stack: Deployment) -> None:
         (stack.folder / ".env").write_text(taken)
         try:
             assert stack.compose("up", "--detach", "--no-build", "frontend", check=False).returncode
-            found = red(stack)
+            found = findings(stack)["container frontend"]
         finally:
             (stack.folder / ".env").write_text(kept)
-    assert "already" in found["container frontend"]
-    assert str(port) in found["container frontend"]
+    assert (found["state"], "already" in found["reason"]) == ("red", True), found
+    assert str(port) in found["reason"]
+    assert f"SYNAPSE_PORT={port}" in found["remedy"]
     stack.compose("rm", "--force", "--stop", "frontend")
     stack.up()
     wait_until(lambda: not red(stack), "all is well again")

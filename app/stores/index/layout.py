@@ -84,6 +84,11 @@ class CollectionFolder:
             return _check_name(pointer.read_text("ascii").strip())
         except FileNotFoundError:
             return None
+        except PermissionError as error:
+            raise StoreUnavailableError(
+                f"The folder {self.folder} of the collection cannot be read ({error.strerror}).",
+                "Let the user of the service read it and all that is in it (`chown -R`).",
+            ) from error
         except (OSError, ValueError) as error:
             raise StoreUnavailableError(
                 f"The pointer {pointer} of the collection cannot be read ({error}).",
