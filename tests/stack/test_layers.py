@@ -1,5 +1,6 @@
 """No layer of an image holds a compiler or a secret, also when the checkout that it is built from does."""
 
+import py_compile
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -14,13 +15,27 @@ from tests.stack.layers import is_compiler, layers, places
 
 SECRET_FILES = {".env", "redis_password", "api_token", ".netrc", ".npmrc", "id_rsa"}
 SECRET_WORDS = (b"BEGIN RSA PRIVATE", b"BEGIN OPENSSH PRIVATE", b"BEGIN PRIVATE KEY", b"_authToken=")
+OURS = ("/app", "/opt", "/root", "/tmp", "/home", "/usr/share/nginx", "/etc/nginx", "/usr/local/lib/synapse")
+"""Where what we lay is, and what a person may have left; the rest is of the base images."""
 CANARY = f"synapse-canary-{secrets.token_hex(8)}"
 PLANTED = (
     *(".env", ".npmrc", "secrets/redis_password", "data/documents.sqlite", "backups/points/one.json"),
     *("app/.env", "app/api/.env.local", "app/.npmrc", "pipelines/.env", "pipelines/ops/.env.production"),
     *("frontend/.env", "frontend/.env.local", "frontend/.npmrc", "frontend/src/.env", "frontend/src/.npmrc"),
+    *(
+        f"{folder}.git/{name}"
+        for folder in ("", "app/", "app/api/", "pipelines/", "frontend/", "frontend/src/")
+        for name in (
+            "config",
+            "HEAD",
+            "logs/HEAD",
+            "refs/heads/main",
+            "hooks/kept.py",
+            "objects/pack/one.pack",
+        )
+    ),
 )
-"""Where people keep secrets in a checkout."""
+"""Where people keep secrets in a checkout, its history among them, and that of what was cloned into it."""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +64,8 @@ def small(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     folder = tmp_path_factory.mktemp("small")
     (folder / "shown").write_text(CANARY)
     (folder / "gcc").write_text("")
+    (folder / "key.py").write_text(f"KEY = '''-----BEGIN PRIVATE KEY-----\n{CANARY}'''\n")
+    py_compile.compile(str(folder / "key.py"), cfile=str(folder / "key.pyc"))
     (folder / "Dockerfile").write_text(
         "FROM scratch\n"
         f"LABEL key={CANARY}\n"
@@ -56,6 +73,8 @@ def small(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "COPY shown /etc/hidden\n"
         "COPY gcc /etc/hidden\n"
         "COPY gcc /usr/bin/x86_64-linux-gnu-gcc-12\n"
+        "COPY gcc /app/.env\n"
+        "COPY key.py key.pyc /app/\n"
     )
     docker.docker("build", "--quiet", "--tag", "synapse-small", folder)
     yield "synapse-small"
@@ -69,6 +88,27 @@ def test_the_search_finds_what_is_there(docker: Engine, small: str) -> None:
     assert any(place.endswith(".json") or "blobs" in place for place in found)
     programs = [one.name for layer in layers(docker, small) for one in layer if is_compiler(one.name)]
     assert programs == ["usr/bin/x86_64-linux-gnu-gcc-12"]
+
+
+def test_the_scan_finds_keys_in_programs_too(docker: Engine, small: str) -> None:
+    """In a source and in what it was compiled to, and a file of settings by its name alone."""
+    found = set(forbidden(docker, small))
+    assert found == {"/usr/bin/x86_64-linux-gnu-gcc-12", "/app/.env", "/app/key.py", "/app/key.pyc"}
+
+
+def forbidden(docker: Engine, name: str) -> list[str]:
+    """Return each path of the layers that is a compiler, a file of secrets, or holds a key or a token."""
+    found: list[str] = []
+    for layer in layers(docker, name):
+        for member in layer:
+            path = f"/{member.name.lstrip('./')}"
+            if is_compiler(path) or path.rpartition("/")[2] in SECRET_FILES or "/.git/" in f"{path}/":
+                found.append(path)
+            if member.isfile() and path.startswith(OURS):
+                file = layer.extractfile(member)
+                content = file.read() if file else b""
+                found += [path for word in SECRET_WORDS if word in content]
+    return found
 
 
 @pytest.mark.parametrize(
@@ -114,19 +154,7 @@ def test_nothing_of_the_checkout_s_secrets_is_in_an_image(docker: Engine, checko
 @pytest.mark.parametrize("name", sorted(IMAGES))
 def test_no_compiler_and_no_secret_in_any_layer(docker: Engine, name: str) -> None:
     """No layer holds a compiler, a key, a token or a file of settings, hidden by a later one or not."""
-    found: list[str] = []
-    for layer in layers(docker, name):
-        for member in layer:
-            path = f"/{member.name.lstrip('./')}"
-            if is_compiler(path) or path.rpartition("/")[2] in SECRET_FILES:
-                found.append(path)
-            if member.isfile() and path.startswith(
-                ("/app", "/opt", "/root", "/tmp", "/home", "/usr/share/nginx")
-            ):
-                file = layer.extractfile(member)
-                content = file.read() if file and not path.endswith((".py", ".pyc")) else b""
-                found += [path for word in SECRET_WORDS if word in content]
-    assert found == []
+    assert forbidden(docker, name) == []
     history = docker.docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", name)
     assert "password" not in history.lower()
     assert "token" not in history.lower()
