@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.stack.programs import NoEngineError, Programs, docker_client, later_programs, own_programs
 
-__all__ = ["NAMED", "Engine", "NoEngineError", "engine", "own_engine_beside", "prove"]
+__all__ = ["NAMED", "Engine", "NoEngineError", "engine", "own_engine_beside", "prove", "see_that_it_answers"]
 
 NAMED = "SYNAPSE_TEST_DOCKER"
 PROBES_STARTS = 25
@@ -100,6 +100,16 @@ def own_engine_beside() -> Iterator[Engine]:
         yield found
 
 
+def see_that_it_answers(found: Engine) -> None:
+    """Raise NoEngineError, within seconds, when nobody or nothing but silence is at its address."""
+    try:
+        found.docker("version", timeout=_ANSWER_S)
+    except AssertionError as error:
+        raise NoEngineError(f"{found.host} does not answer: {str(error).strip().splitlines()[-1]}") from error
+    except subprocess.TimeoutExpired as error:
+        raise NoEngineError(f"{found.host} gave no answer within {_ANSWER_S:g} s") from error
+
+
 @contextmanager
 def _started(programs: Programs, *options: str) -> Iterator[Engine]:
     if os.geteuid() != 0:
@@ -155,7 +165,7 @@ def prove() -> str:
     if busybox is None:
         raise NoEngineError("there is no busybox to run in a container; Debian's package is busybox-static")
     with engine() as found, tempfile.TemporaryDirectory() as folder:
-        _see_that_it_answers(found)
+        see_that_it_answers(found)
         shutil.copy(busybox, Path(folder) / "busybox")
         (Path(folder) / "Dockerfile").write_text("FROM scratch\nCOPY busybox /busybox\n")
         found.docker("build", "--quiet", "--tag", "synapse-prove", folder)
@@ -165,16 +175,6 @@ def prove() -> str:
         if said.strip() != "runs":
             raise NoEngineError(f"a container said {said!r}")
         return found.version()
-
-
-def _see_that_it_answers(found: Engine) -> None:
-    """Raise NoEngineError, within seconds, when nobody or nothing but silence is at its address."""
-    try:
-        found.docker("version", timeout=_ANSWER_S)
-    except AssertionError as error:
-        raise NoEngineError(f"{found.host} does not answer: {str(error).strip().splitlines()[-1]}") from error
-    except subprocess.TimeoutExpired as error:
-        raise NoEngineError(f"{found.host} gave no answer within {_ANSWER_S:g} s") from error
 
 
 if __name__ == "__main__":

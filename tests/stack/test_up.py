@@ -1,64 +1,19 @@
 """Both forms of the stack come up healthy, in the time that the requirements state, and serve."""
 
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
 import httpx
 import pytest
-import redis
 
-from tests.stack.deployment import DEVELOPMENT, PROBES_STARTS, PRODUCTION, Deployment, deployed
+from tests.stack.coming_up import FORMS, GOAL_S, REFERENCE_S, SERVICES, come_up
+from tests.stack.deployment import DEVELOPMENT, PROBES_STARTS, Deployment, deployed
 from tests.stack.engine import Engine
 from tests.waiting import wait_until
 
-REFERENCE_S = 30
-STARTED = "{{if .State.Running}}{{.State.StartedAt}}{{end}}"
 SECOND_NS = 1_000_000_000
-SERVICES = ("redis", "backend", "frontend")
-FORMS = {"development": DEVELOPMENT, "production": PRODUCTION}
-
-
-def answers(made: Deployment, service: str) -> bool:
-    """Say whether a service gives a good answer, asked from outside: a program inside would slow it down."""
-    try:
-        if service == "redis":
-            with made.redis() as client:
-                return bool(client.ping())
-        networks = made.inspect(f"synapse_{service}")["NetworkSettings"]["Networks"]
-        address = networks["synapse_network"]["IPAddress"]
-        port, path = (8000, "/health") if service == "backend" else (8080, "/")
-        if service == "frontend" and DEVELOPMENT[1] in made.files:
-            port = 5173
-        named = {"Host": "localhost"}
-        url = f"http://{address}:{port}{path}"
-        return httpx.get(url, headers=named, trust_env=False, timeout=5).status_code == 200
-    except (redis.RedisError, httpx.HTTPError, httpx.InvalidURL):
-        return False
-
-
-@dataclass(frozen=True)
-class Times:
-    """Seconds: from its own start and from `up` to the first good answer, from `up` to healthy."""
-
-    own: float
-    answered: float
-    healthy: float
-
-
-def watch(made: Deployment, service: str, began: float) -> Times:
-    """Wait for a service that is about to be started, and take its times."""
-    name = f"synapse_{service}"
-    wait_until(lambda: made.engine.docker("inspect", "--format", STARTED, name, check=False).strip(), name)
-    started = datetime.fromisoformat(made.started(name)).timestamp()
-    wait_until(lambda: answers(made, service), f"{service} answers")
-    answered = time.time()
-    wait_until(lambda: made.healthy(name), f"{service} is healthy")
-    return Times(answered - started, answered - began, time.time() - began)
 
 
 @pytest.mark.parametrize("name", sorted(FORMS))
@@ -87,11 +42,7 @@ def test_it_comes_up_where_starts_are_probed(
 
 def _come_up(made: Deployment, name: str, figure: Callable[[str], None]) -> None:
     """Start all; state the times of each beside the reference, for whoever reads them."""
-    with ThreadPoolExecutor(3) as watchers:
-        began = time.time()
-        watched = {service: watchers.submit(watch, made, service, began) for service in SERVICES}
-        made.up()
-        took = {service: times.result() for service, times in watched.items()}
+    took = come_up(made)
     figure(
         f"{name}, engine {made.engine.version()}: "
         + "; ".join(
@@ -99,7 +50,7 @@ def _come_up(made: Deployment, name: str, figure: Callable[[str], None]) -> None
             f"is healthy after {one.healthy:.1f} s"
             for service, one in took.items()
         )
-        + f". Reference: {REFERENCE_S} s in all."
+        + f". Reference: {REFERENCE_S} s in all; goal: {GOAL_S} s."
     )
     assert "<html" in httpx.get(f"{made.page}/", trust_env=False).text
     assert httpx.get(f"{made.page}/health", trust_env=False).json()["state"] == "ok"
