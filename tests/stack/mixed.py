@@ -74,7 +74,8 @@ class Mixed:
 
     async def _read(self, mark: str) -> None:
         answer = await self._client.get(f"/api/documents/{self._document}", headers={"X-Request-ID": mark})
-        assert (answer.status_code, answer.json()["id"]) == (200, self._document), answer.text
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["id"] == self._document
         self.read.append(mark)
 
     async def _add(self, mark: str) -> None:
