@@ -59,7 +59,7 @@ class Mixed:
     async def reached(self, holds: Callable[[], object], what: str) -> None:
         """Return when it holds; fail at once when a request was dropped."""
         await asyncio.to_thread(wait_until, lambda: self.dropped or holds(), what)
-        assert self.dropped == []
+        assert self.dropped == [], self.dropped
 
     async def _repeat(self, ask: Callable[[str], Awaitable[None]], chance: random.Random) -> None:
         while not self._leave.is_set():
