@@ -59,7 +59,7 @@ class Mixed:
     async def reached(self, holds: Callable[[], object], what: str) -> None:
         """Return when it holds; fail at once when a request was dropped."""
         await asyncio.to_thread(wait_until, lambda: self.dropped or holds(), what)
-        assert self.dropped == []
+        assert self.dropped == [], self.dropped
 
     async def _repeat(self, ask: Callable[[str], Awaitable[None]], chance: random.Random) -> None:
         while not self._leave.is_set():
@@ -74,7 +74,8 @@ class Mixed:
 
     async def _read(self, mark: str) -> None:
         answer = await self._client.get(f"/api/documents/{self._document}", headers={"X-Request-ID": mark})
-        assert (answer.status_code, answer.json()["id"]) == (200, self._document), answer.text
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["id"] == self._document
         self.read.append(mark)
 
     async def _add(self, mark: str) -> None:

@@ -76,7 +76,7 @@ def agreed(site: Whole, path: str, body: Mapping[str, object] | None = None, sta
     assert {answer.status for answer in answers} == {status}, path
     for answer in answers:
         if status == 200:
-            assert answer.json() == answers[0].json(), path
+            assert answer.json() == answers[0].json(), (path, answer.json(), answers[0].json())
     return answers[0].json()
 
 
