@@ -122,13 +122,15 @@ def _showing_life(handle: int) -> Iterator[None]:
     leave = threading.Event()
 
     def date() -> None:
-        while True:
-            with suppress(OSError):
-                os.utime(handle)
-            if leave.wait(_SIGN_S):
-                return
+        with suppress(OSError):
+            os.utime(handle)
 
-    thread = threading.Thread(target=date, name="sign-of-life", daemon=True)
+    def go_on() -> None:
+        while not leave.wait(_SIGN_S):
+            date()
+
+    date()
+    thread = threading.Thread(target=go_on, name="sign-of-life", daemon=True)
     thread.start()
     try:
         yield
