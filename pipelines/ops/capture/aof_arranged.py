@@ -13,7 +13,7 @@ from pipelines.ops.capture.copying import copy_open
 from pipelines.ops.capture.rdb_header import RdbHeader, read_rdb_header
 from pipelines.ops.errors import DamagedError
 from pipelines.ops.model import FileEntry, RedisSource
-from pipelines.ops.redis.aof import BASE, FOLDER, MANIFEST
+from pipelines.ops.redis.aof import BASE, FOLDER, MANIFEST, lay_base
 from pipelines.ops.redis.facts import loadable_by
 
 _PLAIN_BASE = f"{FOLDER}/appendonly.aof.1.base.aof"
@@ -87,7 +87,8 @@ def _lay_base(spool: Path, base: Path) -> tuple[Path, Path | None]:
         with base.open("rb") as file:
             copy_open(file, tail, None, start=length)
         os.truncate(base, length)
-    return base.rename(spool / BASE), tail
+    lay_base(base, spool / BASE)
+    return spool / BASE, tail
 
 
 def _cut(commands: Sequence[Path]) -> list[str]:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.ops.errors import DamagedError
+from pipelines.ops.redis.rdb_order import order_records
+from pipelines.ops.redis.rdb_walk import UnknownRecordError
 from pipelines.ops.redis.stream import CommandSplitter, StreamError
 
 FOLDER = "appendonlydir"
@@ -41,13 +43,13 @@ class TimeNotes:
 def write_folder(
     root: Path, *, rdb: Path, raw: Path, length: int | None, arrivals: Sequence[tuple[int, int]]
 ) -> int:
-    """Lay `appendonlydir` under `root` from an RDB (moved) and a raw stream cut at `length` bytes.
+    """Lay `appendonlydir` under `root` from an RDB (see `lay_base`) and a raw stream cut at `length` bytes.
 
     Without a length the stream is cut after its last whole command. Returns the stream bytes used.
     Raises DamagedError when the stream is not one of commands or the cut falls inside one.
     """
     (root / FOLDER).mkdir(mode=0o700, parents=True)
-    rdb.rename(root / BASE)
+    lay_base(rdb, root / BASE)
     if length is None:
         length = _whole_length(raw)
     try:
@@ -56,6 +58,19 @@ def write_folder(
         raise DamagedError(f"The replication stream is broken: {error}.", "Run the backup again.") from error
     (root / MANIFEST).write_text(_MANIFEST_TEXT)
     return length
+
+
+def lay_base(rdb: Path, base: Path) -> None:
+    """Move an RDB to its place as the base, its records ordered by key where all of them are known.
+
+    Raises DamagedError when its checksum is wrong, OSError.
+    """
+    try:
+        order_records(rdb, base)
+    except UnknownRecordError:
+        rdb.rename(base)
+    else:
+        rdb.unlink()
 
 
 def _whole_length(raw: Path) -> int:
