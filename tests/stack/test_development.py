@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import chromium_running, profile
+from tests.servers import answering
 from tests.stack.deployment import DEVELOPMENT, Deployment, deployed
 from tests.stack.engine import Engine
 from tests.stack.processes import check_unprivileged, seen_in_ops, seen_until
@@ -105,6 +106,24 @@ def test_without_its_development_server_hot_reload_is_red(made: Deployment) -> N
     finally:
         made.up()
     assert _line(made, "hot reload")["state"] == "green"
+
+
+def test_another_has_the_port_of_the_page(made: Deployment) -> None:
+    """The checklist names the line of .env to change; with a free port there the page is served."""
+    made.compose("rm", "--force", "--stop", "frontend")
+    settings = made.folder / ".env"
+    kept = settings.read_text()
+    with answering(b"") as port:
+        settings.write_text(kept.replace(f"PAGE_PORT={made.ports['PAGE_PORT']}", f"PAGE_PORT={port}"))
+        try:
+            assert made.compose("up", "--detach", "--no-build", "frontend", check=False).returncode
+            line = _line(made, "container frontend")
+        finally:
+            settings.write_text(kept)
+    assert (line["state"], f"PAGE_PORT={port}" in line["remedy"]) == ("red", True), line
+    made.compose("rm", "--force", "--stop", "frontend")
+    made.up()
+    assert _line(made, "page")["state"] == "green"
 
 
 def test_without_its_sources_hot_reload_is_red(made: Deployment) -> None:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -25,8 +26,22 @@ from tests.stack.images import CHECKED_OUT, EPOCH, IMAGES, build
 from tests.stack.layers import layers
 from tests.stack.standins import NAMES
 
-WHOLE = {"synapse-backend": ("opt/venv/", 1000), "synapse-frontend": ("usr/share/nginx/html/", 3)}
+WHOLE = {
+    "synapse-backend": ("opt/venv/", 1000),
+    "synapse-ops": ("opt/", 1000),
+    "synapse-frontend": ("usr/share/nginx/html/", 3),
+}
 """Folders that are equal as they are built, and the least number of files in each."""
+RUNS = {
+    "synapse-backend": ("python -v -c \"import json, faiss, app.main; print('started')\" 2>&1", "started"),
+    "synapse-ops": (
+        "python -v -m pipelines.ops.cli --version 2>&1 && redis-server --version",
+        "Redis server",
+    ),
+    "synapse-frontend": ("nginx -v 2>&1 && cat /usr/share/nginx/html/index.html", "<html"),
+    "synapse-frontend-dev": ("node_modules/.bin/vite --version", "vite/"),
+}
+"""What shows that an image's program starts, and what it says."""
 
 
 @pytest.mark.parametrize("name", sorted(IMAGES))
@@ -62,17 +77,54 @@ def test_s3_is_for_ops_alone(docker: Engine, name: str, there: bool) -> None:
     assert said.strip() == str(there)
 
 
-@pytest.fixture(scope="module", params=["synapse-backend", "synapse-frontend"])
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a checkout with other file times."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in CHECKED_OUT:
+        _copy_with_other_times(PROJECT / name, folder / name)
+    return folder
+
+
+@contextmanager
+def built_from_clean(
+    docker: Engine, name: str, checkout: Path, figure: Callable[[str], None]
+) -> Iterator[str]:
+    """Build an image without any cache, state its size, see its program start; give its name."""
+    began = time.monotonic()
+    build(docker, name, "--no-cache", tag="synapse-again", project=checkout)
+    took, size = (
+        time.monotonic() - began,
+        int(docker.docker("inspect", "--format", "{{.Size}}", "synapse-again")),
+    )
+    figure(f"{name}: built without any cache in {took:.0f} s, {size / 1e6:.0f} MB, on the tests' base images")
+    try:
+        _see_that_it_runs(docker, name, "synapse-again")
+        yield "synapse-again"
+    finally:
+        docker.docker("rmi", "synapse-again")
+
+
+@pytest.fixture(scope="module", params=sorted(WHOLE))
 def built_twice(
-    request: pytest.FixtureRequest, docker: Engine, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, docker: Engine, checkout: Path, figure: Callable[[str], None]
 ) -> Iterator[tuple[str, str]]:
     """Build an image again without any cache, from a checkout with other file times; return both names."""
-    checkout = tmp_path_factory.mktemp("checkout")
-    for name in CHECKED_OUT:
-        _copy_with_other_times(PROJECT / name, checkout / name)
-    build(docker, request.param, "--no-cache", tag="synapse-again", project=checkout)
-    yield request.param, "synapse-again"
-    docker.docker("rmi", "synapse-again")
+    with built_from_clean(docker, request.param, checkout, figure) as again:
+        yield request.param, again
+
+
+def test_development_is_built_from_clean(
+    docker: Engine, checkout: Path, figure: Callable[[str], None]
+) -> None:
+    """It holds the same packages and sources; nobody publishes it, so their times may differ."""
+    with built_from_clean(docker, "synapse-frontend-dev", checkout, figure) as again:
+        one, two = (
+            {path: content for path, (_, content) in _files(docker, image, "app/").items()}
+            for image in ("synapse-frontend-dev", again)
+        )
+    assert {"app/package.json", "app/index.html", "app/node_modules/vite/package.json"} <= one.keys()
+    assert {path for path in one.keys() | two.keys() if one.get(path) != two.get(path)} == set()
 
 
 def test_the_same_bytes_when_built_again(docker: Engine, built_twice: tuple[str, str]) -> None:
@@ -120,18 +172,18 @@ def test_the_normal_form_is_pulled_and_runs_when_built_again(
         name = f"{reference}@{pushed.digest}"
         docker.docker("pull", "--quiet", name)
         try:
-            run = ("run", "--rm", "--network", "none", "--read-only", "--entrypoint", "sh", name, "-c")
-            if built_twice[0] == "synapse-backend":
-                script = "import json, faiss, app.main; print('started')"
-                said = docker.docker(*run, f'python -v -c "{script}" 2>&1')
-                assert "started" in said
-                assert "stale" not in said
-            else:
-                said = docker.docker(*run, "nginx -v 2>&1 && cat /usr/share/nginx/html/index.html")
-                assert "nginx version" in said
-                assert "<html" in said
+            _see_that_it_runs(docker, built_twice[0], name)
         finally:
             docker.docker("rmi", name)
+
+
+def _see_that_it_runs(docker: Engine, name: str, image: str) -> None:
+    """Start what the image is for, read-only and without a network; no compiled file is stale."""
+    script, wanted = RUNS[name]
+    run = ("run", "--rm", "--network", "none", "--read-only", "--entrypoint", "sh", image, "-c")
+    said = docker.docker(*run, script)
+    assert wanted in said
+    assert "stale" not in said
 
 
 def _copy_with_other_times(source: Path, target: Path) -> None:
