@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from pipelines.ops.repository.documents import digest
 from pipelines.ops.repository.store import KeyTakenError, ObjectStore
 
 _NAME = re.compile(r"(\d{8}T\d{6}\.\d{6}Z)-([0-9a-f]{64})\.json")
@@ -18,9 +19,9 @@ class DocumentName:
     id: str
 
 
-def name_of(time: datetime, identity: str) -> str:
-    """Return the name of a document of that time and id; names sort as their times do."""
-    return f"{stamp(time)}-{identity}.json"
+def name_of(time: datetime, data: bytes, key: bytes | None = None) -> str:
+    """Return the name of a document of that time, its hash keyed or not; names sort as their times do."""
+    return f"{stamp(time)}-{digest(data, key)}.json"
 
 
 def stamp(time: datetime) -> str:

@@ -76,10 +76,9 @@ def publish(store: ObjectStore, point: RestorePoint) -> PointRef:
                 f"{key} is not in {store.place}, but this backup needs it.", "Run the backup again."
             )
     store.settle(keys)
-    identity = digest(data, id_key(store))
-    key = FOLDER + name_of(point.started, identity)
+    key = FOLDER + name_of(point.started, data, id_key(store))
     put_named(store, key, data, MAX_MANIFEST)
-    return _described(point, key, identity)
+    return _described(point, key, digest(data, id_key(store)))
 
 
 def list_points(store: ObjectStore) -> list[PointRef]:

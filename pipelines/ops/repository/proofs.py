@@ -36,7 +36,7 @@ def add_proof(store: ObjectStore, proof: Proof) -> None:
     data = to_bytes(proof)
     if proof.started.tzinfo is None:
         raise UsageError("A proof cannot be stored: its time has no time zone.", "Give it one.")
-    key = _folder(proof.point) + name_of(proof.started, digest(data, id_key(store)))
+    key = _folder(proof.point) + name_of(proof.started, data, id_key(store))
     put_named(store, key, data, MAX_PROOF)
 
 

@@ -1,7 +1,7 @@
 """A store whose values are sealed: whoever reads what is below it learns neither names nor contents."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipelines.ops.repository.config import ChunkerConfig
 from pipelines.ops.repository.sealing import OVERHEAD, BrokenSealError, Seal, derived
@@ -84,7 +84,7 @@ class SealedStore:
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """Yield what is stored, with plain sizes; see the port."""
         for stored in self.below.list(prefix):
-            yield Stored(stored.key, max(0, stored.size - OVERHEAD))
+            yield replace(stored, size=max(0, stored.size - OVERHEAD))
 
     def delete(self, key: str) -> None:
         """Remove a value; see the port."""
