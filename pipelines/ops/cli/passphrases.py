@@ -19,7 +19,7 @@ def asked_passphrase() -> Passphrase | None:
 def new_passphrase(given: Passphrase | None, variable: str) -> Passphrase:
     """Return a passphrase that is chosen now: the given one, or what is asked for twice.
 
-    Raises UsageError when there is neither setting nor terminal, when both answers differ, or it is short.
+    Raises UsageError when there is neither setting nor terminal, or when both answers differ.
     """
     if given is None:
         if not _somebody():
@@ -30,8 +30,7 @@ def new_passphrase(given: Passphrase | None, variable: str) -> Passphrase:
         first = _asked("New passphrase: ")
         if _asked("The same again: ") != first:
             raise UsageError("These were two different passphrases.", "Run the command again.")
-        given = Passphrase(first)
-    given.check_new()
+        return Passphrase(first)
     return given
 
 
