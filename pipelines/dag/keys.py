@@ -1,4 +1,4 @@
-"""Settings and keys as `synapse` on this machine would read them, and what lets a container into S3."""
+"""Settings and keys as `synapse` on this machine would read them; what lets a container into a repository."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +10,7 @@ from pipelines.dag.session import Session
 
 _SECRET = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _PLAIN = ("AWS_REGION", "AWS_DEFAULT_REGION", "SYNAPSE_S3_PATH_STYLE")
+_PASSPHRASE = "SYNAPSE_PASSPHRASE"  # noqa: S105  # the name of a variable
 _TRUSTED = "AWS_CA_BUNDLE"
 _FOLDER = "/run/secrets"
 
@@ -27,6 +28,11 @@ def let_in(session: Session, container: dagger.Container) -> dagger.Container:
     for name in _SECRET:
         container = _with_key(session, container, name, told)
     return container
+
+
+def unlocking(session: Session, container: dagger.Container) -> dagger.Container:
+    """Return a container with the passphrase of an encrypted repository, where there is one, as a secret."""
+    return _with_key(session, container, _PASSPHRASE, given(session))
 
 
 def key_of(session: Session, name: str, told: Mapping[str, str]) -> dagger.Secret | None:

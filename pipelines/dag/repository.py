@@ -9,7 +9,7 @@ import dagger
 
 from pipelines.dag import commands
 from pipelines.dag.host import synapse_here
-from pipelines.dag.keys import let_in
+from pipelines.dag.keys import let_in, unlocking
 from pipelines.dag.near import LOOPBACK, port_of, server_here
 from pipelines.dag.session import Session
 
@@ -33,7 +33,8 @@ async def place_of(session: Session) -> Place:
 
 
 def reached(session: Session, place: Place, container: dagger.Container) -> dagger.Container:
-    """Return a container with the repository: the folder as it is now, or what S3 needs."""
+    """Return a container with the repository and its passphrase: the folder as it is, or what S3 needs."""
+    container = unlocking(session, container)
     if place.folder is not None:
         now = session.client.host().directory(str(place.folder), no_cache=True)
         return container.with_directory(_INSIDE, now, owner="1000:1000")

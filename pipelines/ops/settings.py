@@ -11,9 +11,10 @@ from typing import Literal
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
-from app.settings import Settings
+from app.settings import Settings, secret
 from app.stores.memory.address import RedisAddress
 from pipelines.ops.errors import UsageError
+from pipelines.ops.repository.passphrase import Passphrase
 from pipelines.ops.repository.place import Place
 from pipelines.ops.s3_settings import SCHEME, s3_place
 
@@ -30,7 +31,8 @@ class OpsSettings:
     `backend` SYNAPSE_BACKEND_URL (where the backend is reached from here, if not where its settings say),
     `redis_memory_limit` SYNAPSE_REDIS_MEMORY_LIMIT (bytes that the container of Redis may use),
     `stack` SYNAPSE_STACK (`compose` when the stack runs in containers of this machine), and then
-    `compose_files` COMPOSE_FILE.
+    `compose_files` COMPOSE_FILE. `passphrase` is SYNAPSE_PASSPHRASE (of an encrypted repository),
+    `new_passphrase` SYNAPSE_NEW_PASSPHRASE (what `synapse key add` or `change` takes).
     """
 
     service: Settings
@@ -42,6 +44,8 @@ class OpsSettings:
     redis_memory_limit: int | None = None
     stack: Literal["local", "compose"] = "local"
     compose_files: tuple[str, ...] = ("docker-compose.yml",)
+    passphrase: Passphrase | None = None
+    new_passphrase: Passphrase | None = None
 
     @property
     def form(self) -> Literal["development", "production"] | None:
@@ -98,7 +102,14 @@ def load(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> Op
         redis_memory_limit=_bytes("SYNAPSE_REDIS_MEMORY_LIMIT", given.get("SYNAPSE_REDIS_MEMORY_LIMIT")),
         stack=stack,
         compose_files=tuple(given.get("COMPOSE_FILE", "docker-compose.yml").split(os.pathsep)),
+        passphrase=_passphrase("SYNAPSE_PASSPHRASE", given),
+        new_passphrase=_passphrase("SYNAPSE_NEW_PASSPHRASE", given),
     )
+
+
+def _passphrase(name: str, given: Mapping[str, str]) -> Passphrase | None:
+    said = secret(name, given)
+    return Passphrase(said) if said else None
 
 
 def _with_own_password(service: Settings) -> Settings:

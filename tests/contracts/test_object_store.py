@@ -13,6 +13,7 @@ from pipelines.ops.errors import OpsError
 from pipelines.ops.repository.folder import STALE_SECONDS, FolderStore
 from pipelines.ops.repository.in_memory import InMemoryStore
 from pipelines.ops.repository.place import store_at
+from pipelines.ops.repository.sealed import Keys, SealedStore
 from pipelines.ops.repository.store import (
     AbsentError,
     KeyRefusedError,
@@ -54,13 +55,15 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture(params=["folder", "memory", "s3"])
+@pytest.fixture(params=[f"{kind}{how}" for kind in ("folder", "memory", "s3") for how in ("", " sealed")])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
-    """One of the implementations, empty."""
-    if request.param == "s3":
+    """One of the implementations, empty, as it is or below a store that seals."""
+    kind, _, sealed = request.param.partition(" ")
+    below: ObjectStore = FolderStore(tmp_path / "repository") if kind == "folder" else InMemoryStore()
+    if kind == "s3":
         server: S3Server = request.getfixturevalue("s3")
-        return store_at(load(server.environ(f"team/{uuid4().hex}"), None).repository)
-    return FolderStore(tmp_path / "repository") if request.param == "folder" else InMemoryStore()
+        below = store_at(load(server.environ(f"team/{uuid4().hex}"), None).repository)
+    return SealedStore(below, Keys.of(bytes(32))) if sealed else below
 
 
 @pytest.fixture(params=["folder", "memory", "s3"])

@@ -15,7 +15,7 @@ from tests.dag.recording.project import POINT, Ended, Project
 from tests.dag.recording.recorder import Recorder, recording
 from tests.dag.recording.scripts import going_well
 
-LOGIN, KEY = token_hex(16), token_hex(16)
+LOGIN, KEY, PHRASE = token_hex(16), token_hex(16), token_hex(16)
 PUBLISHING = ("--registry", "registry.example/team", "--tag", "1.2.3")
 JOBS = {
     "ci": (),
@@ -61,6 +61,7 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     """Run a job once for all questions about it, with secrets around it."""
     project = Project(tmp_path_factory.mktemp(request.param))
     kept = {"SYNAPSE_REGISTRY_LOGIN": LOGIN, "AWS_SECRET_ACCESS_KEY": KEY, "AWS_ACCESS_KEY_ID": KEY[:20]}
+    kept["SYNAPSE_PASSPHRASE"] = PHRASE
     if request.param in ("backup", "drill"):
         place = {"folder": None, "url": "s3://saved/points", "endpoint": "http://127.0.0.1:7070"}
         project.answering(points_where=place)
@@ -159,7 +160,7 @@ def test_no_secret_is_sent_plain(ran: Ran) -> None:
     assert bool(made) == (ran.job in ("ci", "release", "restore", "drill"))
     told = [*_texts(ran.recorder), ran.ended.stdout, ran.ended.stderr]
     told += [path.read_text() for path in ran.ended.reports.rglob("*") if path.is_file()]
-    for secret in (*made, LOGIN, KEY, KEY[:20]):
+    for secret in (*made, LOGIN, KEY, KEY[:20], PHRASE):
         assert not [text for text in told if secret in text]
 
 
@@ -175,7 +176,7 @@ def test_no_variable_with_a_secret_name_has_a_value(ran: Ran) -> None:
 def test_the_keys_of_s3_reach_the_command_as_secrets(ran: Ran) -> None:
     """By the name of the variable, never the value; and a loopback endpoint is brought into the network."""
     (verify,) = [one for one in ran.recorder.execs() if _holds(one.argv, ("synapse", "verify"))]
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SYNAPSE_PASSPHRASE"):
         assert verify.secrets[name].arguments == {"uri": f"env://{name}"}
     assert verify.environment["SYNAPSE_REPOSITORY"] == "s3://saved/points"
     assert verify.environment["AWS_ENDPOINT_URL_S3"] == "http://s3:7070"

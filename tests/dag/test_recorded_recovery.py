@@ -79,6 +79,27 @@ def test_keys_in_files_reach_the_command_as_files(project: Project, tmp_path: Pa
         assert verify.secrets[inside].arguments == {"uri": f"file://{project.folder / file}"}
 
 
+@pytest.mark.parametrize("where", ["folder", "S3"])
+def test_the_passphrase_of_a_repository_is_a_secret_of_the_engine(
+    project: Project, tmp_path: Path, where: str
+) -> None:
+    """In a file it is laid in as one, wherever the repository lies; no word of it is sent but as a secret."""
+    if where == "S3":
+        project.answering(points_where=S3)
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "backup", SYNAPSE_PASSPHRASE_FILE=str(tmp_path / "phrase"))
+    assert ended.code == 0, ended.stderr
+    verify = done(recorder, VERIFY)
+    inside = verify.environment["SYNAPSE_PASSPHRASE_FILE"]
+    assert verify.secrets[inside].arguments == {"uri": f"file://{tmp_path / 'phrase'}"}
+    phrase = token_hex(16)
+    (project.folder / ".env").write_text(f"SYNAPSE_PASSPHRASE={phrase}\n")
+    with recording(going_well()) as recorder:
+        assert project.run(recorder, "backup").code == 0
+    assert done(recorder, VERIFY).secrets["SYNAPSE_PASSPHRASE"].field == "setSecret"
+    assert {call.field for call in recorder.calls().values() if phrase in [*call.strings()]} == {"setSecret"}
+
+
 def test_a_key_in_the_env_file_is_a_secret_of_the_engine(project: Project) -> None:
     """It is sent where a secret is made, and nowhere else."""
     key = token_hex(16)

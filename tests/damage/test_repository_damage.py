@@ -12,11 +12,14 @@ from backports import zstd
 
 from pipelines.ops.errors import DamagedError, OpsError, RefusedError
 from pipelines.ops.model import FaissSource, FileEntry, Proof, RestorePoint
-from pipelines.ops.repository import FolderStore, InMemoryStore, PointRef, Repository, Standing
+from pipelines.ops.repository import FolderStore, InMemoryStore, Passphrase, PointRef, Repository, Standing
 from pipelines.ops.repository.config import MAX_CHUNK
 from pipelines.ops.repository.documents import digest
 from pipelines.ops.repository.objects import LEVEL, identify, object_key
 from pipelines.ops.repository.points import MAX_MANIFEST
+from pipelines.ops.repository.sealed import id_key
+from pipelines.ops.repository.sealing import OVERHEAD
+from tests.passphrases import KINDS, of_kind
 
 SEED = 20260708
 NOON = datetime(2026, 7, 8, 12, 0, tzinfo=UTC)
@@ -28,9 +31,10 @@ LIMIT = 2**30
 class Laid:
     """A repository with two points: `old` of one file, `new` of a raw, a compressed and a shared file."""
 
-    def __init__(self) -> None:
+    def __init__(self, passphrase: Passphrase | None) -> None:
         self.store = InMemoryStore()
-        self.repository = Repository.create(self.store)
+        self.passphrase = passphrase
+        self.repository = Repository.create(self.store, passphrase=passphrase)
         self.old = self._publish({"shared": b"shared content"}, 1)
         self.contents = {"raw": RAW, "text": TEXT, "shared": b"shared content"}
         self.new = self._publish(self.contents, 2)
@@ -65,10 +69,10 @@ class Laid:
         return target.read_bytes()
 
 
-@pytest.fixture
-def laid() -> Laid:
-    """Lay the repository anew."""
-    return Laid()
+@pytest.fixture(params=KINDS, ids=["plain", "encrypted"])
+def laid(request: pytest.FixtureRequest) -> Laid:
+    """Lay the repository anew, plain or encrypted."""
+    return Laid(of_kind(request.param))
 
 
 def flips(size: int, count: int = 400) -> list[tuple[int, int]]:
@@ -133,7 +137,7 @@ def test_a_flipped_byte_in_the_config(laid: Laid) -> None:
     for position, mask in flips(len(laid.store.values["config"])):
         before = laid.flip("config", position, mask)
         try:
-            repository = Repository.open(laid.store)
+            repository = Repository.open(laid.store, laid.passphrase)
         except (DamagedError, RefusedError):
             pass
         else:
@@ -162,7 +166,8 @@ def swap(laid: Laid, key: str) -> None:
 
 def swell(laid: Laid, key: str) -> None:
     """Put more bytes there than any object has."""
-    laid.store.values[key] = b"R" + bytes(MAX_CHUNK + 1)
+    seal = OVERHEAD if laid.passphrase else 0
+    laid.store.values[key] = b"R" + bytes(MAX_CHUNK + 1 + seal)
 
 
 def repack(laid: Laid, key: str) -> None:
@@ -228,11 +233,12 @@ def test_an_older_manifest_under_a_newer_name(laid: Laid) -> None:
 
 def forged(laid: Laid, **changes: object) -> PointRef:
     """Publish past all checks a manifest with a changed file entry, under its right name, as the newest."""
-    document = json.loads(laid.store.values[laid.new.key])
+    store = laid.repository.store
+    document = json.loads(store.get(laid.new.key, limit=LIMIT))
     document["started"] = "2026-07-09T00:00:00Z"
     document["faiss"]["files"][0].update(changes)
     data = json.dumps(document).encode()
-    laid.store.values[f"points/20260709T000000.000000Z-{digest(data)}.json"] = data
+    store.put(f"points/20260709T000000.000000Z-{digest(data, id_key(store))}.json", data)
     return laid.repository.points()[0]
 
 

@@ -34,6 +34,7 @@ _SHARED_WITH_THE_MACHINE = {
 SECRET_SETTINGS = sorted(
     name.upper() for name, field in Settings.model_fields.items() if field.annotation == SecretStr | None
 )
+OTHER_SECRETS = ("SYNAPSE_REGISTRY_LOGIN", "SYNAPSE_PASSPHRASE", "SYNAPSE_NEW_PASSPHRASE")
 _HEALED = ["CMD", "/bin/sh", "/usr/local/lib/synapse/heal.sh"]
 _CHECKS = {
     "redis": ["2", "/bin/sh", "/usr/local/lib/synapse/check.sh"],
@@ -177,7 +178,7 @@ def spoken(service: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", sorted(FORMS))
-@pytest.mark.parametrize("secret", [*SECRET_SETTINGS, "SYNAPSE_REGISTRY_LOGIN"])
+@pytest.mark.parametrize("secret", [*SECRET_SETTINGS, *OTHER_SECRETS])
 def test_a_secret_in_the_settings_stays_out_of_the_containers(
     lay: Callable[[Sequence[str]], Deployment], name: str, secret: str
 ) -> None:
@@ -228,6 +229,36 @@ def test_keys_of_s3_are_files_of_ops_alone(lay: Callable[[Sequence[str]], Deploy
     keys = {"aws_access_key_id", "aws_secret_access_key"}
     assert keys <= {secret["source"] for secret in found["ops"]["secrets"]}
     assert not keys & {secret["source"] for secret in found["backend"]["secrets"]}
+
+
+def test_the_passphrase_of_a_repository_is_a_file_of_ops_alone(
+    lay: Callable[[Sequence[str]], Deployment],
+) -> None:
+    """With its file added `ops` gets it, and the backend neither passphrase nor file."""
+    made = lay((*PRODUCTION, "deploy/compose/encrypted.yml"))
+    (made.folder / "secrets" / "passphrase").write_text("hidden in a file")
+    assert "SYNAPSE_PASSPHRASE_FILE= in .env" in made.compose("config", check=False).stderr
+    with (made.folder / ".env").open("a") as settings:
+        settings.write("SYNAPSE_PASSPHRASE_FILE=./secrets/passphrase\n")
+    found = made.rendered()["services"]
+    assert "hidden" not in str(found)
+    assert found["ops"]["environment"]["SYNAPSE_PASSPHRASE_FILE"] == "/run/secrets/passphrase"
+    assert not found["backend"]["environment"]["SYNAPSE_PASSPHRASE_FILE"]
+    has = {name: {secret["source"] for secret in found[name]["secrets"]} for name in ("ops", "backend")}
+    assert ["passphrase" in has[name] for name in ("ops", "backend")] == [True, False]
+
+
+@pytest.mark.parametrize("line", ["SYNAPSE_PASSPHRASE_FILE=./secrets/passphrase", "SYNAPSE_PASSPHRASE=shown"])
+def test_ops_does_not_write_in_the_clear_when_the_file_was_not_added(
+    lay: Callable[[Sequence[str]], Deployment], line: str
+) -> None:
+    """It is told of a file that it has not, so that each command stops with that name."""
+    made = lay(PRODUCTION)
+    with (made.folder / ".env").open("a") as settings:
+        settings.write(line + "\n")
+    ops = made.rendered()["services"]["ops"]
+    assert ops["environment"]["SYNAPSE_PASSPHRASE_FILE"] == "/run/secrets/passphrase"
+    assert "passphrase" not in {secret["source"] for secret in ops["secrets"]}
 
 
 def test_mounts(form: tuple[str, dict[str, Any]]) -> None:

@@ -11,11 +11,13 @@ from tests.stack.deployment import DEVELOPMENT, PRODUCTION, Deployment
 
 lay = policy.lay
 ENGINE25, S3 = "deploy/compose/engine25.yml", "deploy/compose/s3.yml"
+ENCRYPTED = "deploy/compose/encrypted.yml"
 FORMS = {
     "development": DEVELOPMENT,
     "production": PRODUCTION,
     "production on engine 25": (*PRODUCTION, ENGINE25),
     "production on S3": (*PRODUCTION, S3),
+    "production encrypted": (*PRODUCTION, ENCRYPTED),
 }
 Check = Callable[[tuple[str, dict[str, Any]]], None]
 _KEYS: list[tuple[Check, str, str]] = [
@@ -38,12 +40,13 @@ _KEYS: list[tuple[Check, str, str]] = [
 
 
 def rendered(made: Deployment) -> dict[str, Any]:
-    """Return what compose makes of an installation that may keep its backups on S3."""
-    for name in ("aws_access_key_id", "aws_secret_access_key"):
+    """Return what compose makes of an installation that may keep its backups on S3, and encrypted."""
+    for name in ("aws_access_key_id", "aws_secret_access_key", "passphrase"):
         (made.folder / "secrets" / name).write_text("hidden in a file")
     with (made.folder / ".env").open("a") as settings:
         for name in ("aws_access_key_id", "aws_secret_access_key"):
             settings.write(f"{name.upper()}_FILE=./secrets/{name}\n")
+        settings.write("SYNAPSE_PASSPHRASE_FILE=./secrets/passphrase\n")
         settings.write(
             "SYNAPSE_REPOSITORY=s3://bucket/prefix\nLOG_LEVEL=WARNING\nCORS_ORIGINS=https://a.example\n"
         )

@@ -14,6 +14,8 @@ from pipelines.ops.cli.demo import demo
 from pipelines.ops.cli.doctor import doctor
 from pipelines.ops.cli.image import image
 from pipelines.ops.cli.import_ import import_backups
+from pipelines.ops.cli.init import init
+from pipelines.ops.cli.key import key
 from pipelines.ops.cli.pins import pins
 from pipelines.ops.cli.points import points
 from pipelines.ops.cli.restore import restore
@@ -40,6 +42,8 @@ app.command(epilog="Examples:  synapse demo  |  synapse demo --folder /tmp/demo 
 app.command("import", epilog="Example:  synapse import redis-20250101.aof faiss-indexes-20250101.tar.gz")(
     import_backups
 )
+app.command(epilog="Examples:  synapse init  |  synapse init --encrypt")(init)
+app.add_typer(key, name="key")
 app.add_typer(points, name="points")
 app.add_typer(image, name="image")
 app.add_typer(pins, name="pins")

@@ -10,11 +10,13 @@ from rich.table import Table
 from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.freshness import MaxAge, judge
 from pipelines.ops.cli.options import Json, Only, Point
+from pipelines.ops.cli.passphrases import asked_passphrase
 from pipelines.ops.cli.wiring import settings_here
 from pipelines.ops.cli.words import age, counted_keys, seconds, size
 from pipelines.ops.errors import NothingError
 from pipelines.ops.model import Proof, RestorePoint
-from pipelines.ops.repository import FolderStore, PointRef, Repository, Standing, store_at
+from pipelines.ops.opening import opened
+from pipelines.ops.repository import FolderStore, PointRef, Repository, Standing
 
 points = typer.Typer(help="List restore points, show one, or check their age.", no_args_is_help=True)
 _COLOUR = {Standing.PROVEN: "green", Standing.UNPROVEN: "yellow", Standing.DAMAGED: "red"}
@@ -90,7 +92,7 @@ def check_points(max_age: MaxAge = "26h", only: Only = None, *, as_json: Json = 
 
 
 def _repository() -> Repository:
-    return Repository.open(store_at(settings_here().repository))
+    return opened(settings_here(), ask=asked_passphrase)
 
 
 def _standing(repository: Repository, ref: PointRef) -> Standing:

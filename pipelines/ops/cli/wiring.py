@@ -5,12 +5,15 @@ import sys
 import time
 
 from pipelines.ops.cli.console import Output
+from pipelines.ops.cli.passphrases import FINAL, asked_passphrase
 from pipelines.ops.containers.compose import hand_over
 from pipelines.ops.context import Context
+from pipelines.ops.errors import NothingError
+from pipelines.ops.opening import opened
 from pipelines.ops.redis.boot import Scratch
 from pipelines.ops.redis.programs import installed_programs
 from pipelines.ops.reporting import Stopwatch
-from pipelines.ops.repository import Repository, store_at
+from pipelines.ops.repository import ObjectStore, Repository, store_at
 from pipelines.ops.restore.recover import recover
 from pipelines.ops.settings import OpsSettings, load
 
@@ -39,7 +42,7 @@ def context(output: Output, *, create: bool = False, settings: OpsSettings | Non
     store = store_at(settings.repository, output.reporter.note)
     work = Context(
         settings=settings,
-        repository=Repository.open_or_create(store) if create else Repository.open(store),
+        repository=_repository(output, settings, store, create=create),
         scratch=Scratch(installed_programs(settings.server), settings.scratch),
         watch=Stopwatch(output.reporter, time.perf_counter),
     )
@@ -47,3 +50,15 @@ def context(output: Output, *, create: bool = False, settings: OpsSettings | Non
     if ended is not None:
         output.reporter.note(f"An interrupted restore was found and {ended}.")
     return work
+
+
+def _repository(output: Output, settings: OpsSettings, store: ObjectStore, *, create: bool) -> Repository:
+    try:
+        return opened(settings, store=store, ask=asked_passphrase)
+    except NothingError:
+        if not create:
+            raise
+    made = Repository.open_or_create(store, settings.passphrase)
+    if made.config.encryption:
+        output.reporter.note(f"{store.place} is now an encrypted repository. {FINAL}")
+    return made

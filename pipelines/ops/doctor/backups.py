@@ -5,8 +5,9 @@ from datetime import timedelta
 
 from pipelines.ops.doctor.check import Finding, Subject, amber, green, red
 from pipelines.ops.doctor.quantities import span
-from pipelines.ops.errors import OpsError
-from pipelines.ops.repository import PointRef, Repository, Standing, store_at
+from pipelines.ops.errors import NothingError, OpsError
+from pipelines.ops.opening import opened
+from pipelines.ops.repository import PointRef, Repository, Standing
 from pipelines.ops.repository.resolving import AHEAD
 
 _NAME = "last backup"
@@ -18,10 +19,11 @@ _NOW = "Run `synapse backup`."
 def look_at_backups(subject: Subject) -> Iterator[Finding]:
     """Judge the newest restore point that is a backup, and the last one that was proven."""
     try:
-        repository = Repository.open(store_at(subject.settings.repository))
+        repository = opened(subject.settings)
         refs = [ref for ref in repository.points() if ref.problem or ref.label == "backup"]
     except OpsError as error:
-        yield red(_NAME, f"no backup can be seen: {error.what}", _NOW)
+        remedy = _NOW if isinstance(error, NothingError) else error.hint
+        yield red(_NAME, f"no backup can be seen: {error.what}", remedy)
         return
     if not refs:
         yield red(_NAME, f"there is no backup in {repository.store.place}", _NOW)

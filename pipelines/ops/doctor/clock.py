@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from pipelines.ops.doctor.check import Finding, Subject, amber, green, red
 from pipelines.ops.errors import OpsError
+from pipelines.ops.opening import opened
 from pipelines.ops.redis.connection import connect, talking_to
-from pipelines.ops.repository import Repository, store_at
 
 _NAME = "clock"
 _REPLY_S = 5.0
@@ -35,7 +35,7 @@ def look_at_clock(subject: Subject) -> Iterator[Finding]:
 def _newest_point(subject: Subject) -> datetime | None:
     # A repository that cannot be read has its own line.
     with suppress(OpsError):
-        points = Repository.open(store_at(subject.settings.repository)).points()
+        points = opened(subject.settings).points()
         return max((ref.time for ref in points if not ref.problem), default=None)
     return None
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from pipelines.ops.doctor.check import Finding, Subject, amber, green, red, skipped
 from pipelines.ops.doctor.disks import writable
 from pipelines.ops.errors import NothingError, OpsError
-from pipelines.ops.repository import ObjectStore, Repository, store_at
+from pipelines.ops.opening import opened
+from pipelines.ops.repository import ObjectStore, store_at
 
 _DISK = "repository disk"
 
@@ -16,7 +17,7 @@ def look_at_repository(subject: Subject) -> Iterator[Finding]:
     place = subject.settings.repository
     try:
         store = store_at(place)
-        Repository.open(store)
+        opened(subject.settings, store=store)
     except NothingError as error:
         remedy = f"Run `synapse backup`, or set {subject.repository_variable} to where it is."
         yield red("repository", error.what, remedy)

@@ -2,6 +2,7 @@
 
 from pipelines.ops.repository.folder import FolderStore
 from pipelines.ops.repository.in_memory import InMemoryStore
+from pipelines.ops.repository.passphrase import Passphrase
 from pipelines.ops.repository.place import Place, S3Place, store_at
 from pipelines.ops.repository.points import PointRef
 from pipelines.ops.repository.proofs import Standing
@@ -14,6 +15,7 @@ __all__ = [
     "FolderStore",
     "InMemoryStore",
     "ObjectStore",
+    "Passphrase",
     "Place",
     "PointRef",
     "Repository",

@@ -12,6 +12,8 @@ from pipelines.ops.repository.store import AbsentError, KeyTakenError, ObjectSto
 
 KEY = "config"
 MAX_CONFIG = 64 * 1024
+FORMAT_ENCRYPTED: Literal[2] = 2
+"""The format of an encrypted repository; its documents have their own."""
 KIB = 1024
 MAX_CHUNK = 4 * KIB * KIB
 """No chunk is larger, in bytes, so no object needs more memory than this to be read."""
@@ -36,17 +38,33 @@ class ChunkerConfig(BaseModel):
         return self
 
 
+class EncryptionConfig(BaseModel):
+    """How values are sealed, and a keyed hash of the config by which whoever has the key knows it again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cipher: Literal["aes-256-gcm"] = "aes-256-gcm"
+    check: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class RepositoryConfig(BaseModel):
     """The first document of a repository, written once."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = FORMAT
+    format: Literal[1, 2] = FORMAT
     id: UUID
     chunker: ChunkerConfig = ChunkerConfig()
     hash: Literal["blake3"] = "blake3"
     compression: Literal["zstd"] = "zstd"
-    encryption: None = None
+    encryption: EncryptionConfig | None = None
+
+    @model_validator(mode="after")
+    def _of_its_format(self) -> Self:
+        # A Synapse that knows no encryption must stop at the number, not at a field that it thinks damaged.
+        if self.format != (FORMAT if self.encryption is None else FORMAT_ENCRYPTED):
+            raise ValueError(f"format {FORMAT} is plain and format {FORMAT_ENCRYPTED} is encrypted")
+        return self
 
 
 def read_config(store: ObjectStore) -> RepositoryConfig:
@@ -62,7 +80,8 @@ def read_config(store: ObjectStore) -> RepositoryConfig:
         raise NothingError(
             f"There is no repository in {store.place}.", "Look at its name; `synapse backup` makes one."
         ) from error
-    return from_bytes(RepositoryConfig, data, f"The config of the repository in {store.place}")
+    called = f"The config of the repository in {store.place}"
+    return from_bytes(RepositoryConfig, data, called, known=FORMAT_ENCRYPTED)
 
 
 def write_config(store: ObjectStore, config: RepositoryConfig) -> None:

@@ -36,28 +36,31 @@ def to_bytes(document: BaseModel) -> bytes:
     return data
 
 
-def from_bytes(kind: type[DocumentT], data: bytes, name: str) -> DocumentT:
-    """Return the document in `data`; `DamagedError` when it is none, `RefusedError` when it is newer."""
+def from_bytes(kind: type[DocumentT], data: bytes, name: str, *, known: int = FORMAT) -> DocumentT:
+    """Return the document in `data`; `DamagedError` when it is none, `RefusedError` when it is newer.
+
+    `known` is the highest format of its kind.
+    """
     try:
         return kind.model_validate_json(data)
     except ValidationError as error:
-        raise _reason(data, name, error) from error
+        raise _reason(data, name, error, known) from error
 
 
-def digest(data: bytes) -> str:
-    """Return the BLAKE3 hash of some bytes as 64 hexadecimal digits: the id of manifests and proofs."""
-    return blake3(data).hexdigest()
+def digest(data: bytes, key: bytes | None = None) -> str:
+    """Return the BLAKE3 hash of some bytes as 64 hexadecimal digits, keyed where there is a key."""
+    return (blake3(data) if key is None else blake3(data, key=key)).hexdigest()
 
 
-def _reason(data: bytes, name: str, error: ValidationError) -> OpsError:
+def _reason(data: bytes, name: str, error: ValidationError, known: int) -> OpsError:
     try:
         said = pydantic_core.from_json(data)
     except ValueError:
         return DamagedError(f"{name} is not JSON.", "It is damaged: take it from a copy of the repository.")
     form = said.get("format") if isinstance(said, dict) else None
-    if isinstance(form, int) and form > FORMAT:
+    if isinstance(form, int) and form > known:
         return RefusedError(
-            f"{name} is in format {form}; this Synapse knows formats up to {FORMAT}.", "Use a newer Synapse."
+            f"{name} is in format {form}; this Synapse knows formats up to {known}.", "Use a newer Synapse."
         )
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(map(str, first["loc"])) or "the whole"

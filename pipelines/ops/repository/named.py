@@ -19,9 +19,9 @@ class DocumentName:
     id: str
 
 
-def name_of(time: datetime, data: bytes) -> str:
-    """Return the name of a document of that time; names sort as their times do."""
-    return f"{stamp(time)}-{digest(data)}.json"
+def name_of(time: datetime, data: bytes, key: bytes | None = None) -> str:
+    """Return the name of a document of that time, its hash keyed or not; names sort as their times do."""
+    return f"{stamp(time)}-{digest(data, key)}.json"
 
 
 def stamp(time: datetime) -> str:

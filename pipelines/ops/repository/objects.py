@@ -3,10 +3,11 @@
 import re
 
 from backports import zstd
-from blake3 import blake3
 
 from pipelines.ops.errors import DamagedError
 from pipelines.ops.repository.config import MAX_CHUNK
+from pipelines.ops.repository.documents import digest
+from pipelines.ops.repository.sealed import ForeignValueError, id_key
 from pipelines.ops.repository.store import AbsentError, ObjectStore, TooLargeError, UnreadableError
 
 RAW = b"R"
@@ -37,9 +38,9 @@ def object_key(identity: str) -> str:
     return f"objects/{identity[:2]}/{identity}"
 
 
-def identify(chunk: bytes) -> str:
-    """Return the id of a chunk: its BLAKE3 hash as 64 hexadecimal digits."""
-    return blake3(chunk).hexdigest()
+def identify(chunk: bytes, key: bytes | None = None) -> str:
+    """Return the id of a chunk: its BLAKE3 hash as 64 hexadecimal digits, keyed where the store is sealed."""
+    return digest(chunk, key)
 
 
 def pack(chunk: bytes) -> bytes:
@@ -59,6 +60,10 @@ def read_object(store: ObjectStore, identity: str) -> bytes:
         data = store.get(object_key(identity), limit=MAX_OBJECT)
     except AbsentError as error:
         raise ObjectDamagedError(identity, "is missing", store.place) from error
+    except ForeignValueError as error:
+        raise ObjectDamagedError(
+            identity, "does not open: it was changed, or is another", store.place
+        ) from error
     except UnreadableError as error:
         raise ObjectDamagedError(identity, "cannot be read", store.place) from error
     except TooLargeError as error:
@@ -66,7 +71,7 @@ def read_object(store: ObjectStore, identity: str) -> bytes:
     chunk = _unpack(data)
     if chunk is None:
         raise ObjectDamagedError(identity, "cannot be unpacked", store.place)
-    if identify(chunk) != identity:
+    if identify(chunk, id_key(store)) != identity:
         raise ObjectDamagedError(identity, "has other bytes than its name says", store.place)
     return chunk
 

@@ -14,6 +14,7 @@ from pipelines.ops.repository.named import name_of, parse_name, put_named
 from pipelines.ops.repository.objects import ID, object_key, plausible
 from pipelines.ops.repository.parallel import in_order
 from pipelines.ops.repository.paths import clash, path_problem
+from pipelines.ops.repository.sealed import id_key
 from pipelines.ops.repository.store import AbsentError, ObjectStore, Stored
 
 FOLDER = "points/"
@@ -75,9 +76,9 @@ def publish(store: ObjectStore, point: RestorePoint) -> PointRef:
                 f"{key} is not in {store.place}, but this backup needs it.", "Run the backup again."
             )
     store.settle(keys)
-    key = FOLDER + name_of(point.started, data)
+    key = FOLDER + name_of(point.started, data, id_key(store))
     put_named(store, key, data, MAX_MANIFEST)
-    return _described(point, key, digest(data))
+    return _described(point, key, digest(data, id_key(store)))
 
 
 def list_points(store: ObjectStore) -> list[PointRef]:
@@ -108,7 +109,7 @@ def _looked_at(store: ObjectStore, stored: Stored) -> PointRef | None:
     except OpsError as error:
         identity, time = (name.id, name.time) if name else (key.removeprefix(FOLDER), _UNKNOWN_TIME)
         return PointRef(identity, time, key, problem=error.what)
-    return _described(point, key, digest(data))
+    return _described(point, key, digest(data, id_key(store)))
 
 
 def _parse(store: ObjectStore, key: str, data: bytes) -> RestorePoint:
@@ -117,7 +118,7 @@ def _parse(store: ObjectStore, key: str, data: bytes) -> RestorePoint:
     name = parse_name(key.removeprefix(FOLDER))
     if name is None:
         raise DamagedError(f"{called} is not named as a manifest is.", hint)
-    if digest(data) != name.id:
+    if digest(data, id_key(store)) != name.id:
         raise DamagedError(f"{called} has other bytes than its name says.", hint)
     point = from_bytes(RestorePoint, data, called)
     problem = _problem(point, data)

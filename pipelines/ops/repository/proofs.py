@@ -9,6 +9,7 @@ from pipelines.ops.model import Proof
 from pipelines.ops.repository.documents import digest, from_bytes, to_bytes
 from pipelines.ops.repository.named import name_of, parse_name, put_named
 from pipelines.ops.repository.objects import ID
+from pipelines.ops.repository.sealed import id_key
 from pipelines.ops.repository.store import ObjectStore
 
 MAX_PROOF = 16 * 1024 * 1024
@@ -35,7 +36,7 @@ def add_proof(store: ObjectStore, proof: Proof) -> None:
     data = to_bytes(proof)
     if proof.started.tzinfo is None:
         raise UsageError("A proof cannot be stored: its time has no time zone.", "Give it one.")
-    key = _folder(proof.point) + name_of(proof.started, data)
+    key = _folder(proof.point) + name_of(proof.started, data, id_key(store))
     put_named(store, key, data, MAX_PROOF)
 
 
@@ -88,15 +89,16 @@ def _read(store: ObjectStore, point: str) -> Iterator[Proof | _Unreadable]:
     folder = _folder(point)
     for stored in store.list(folder):
         try:
-            yield _parse(store.get(stored.key, limit=MAX_PROOF), stored.key, point)
+            yield _parse(store, stored.key, point)
         except OpsError as error:
             yield _Unreadable(error.what)
 
 
-def _parse(data: bytes, key: str, point: str) -> Proof:
+def _parse(store: ObjectStore, key: str, point: str) -> Proof:
+    data = store.get(key, limit=MAX_PROOF)
     name = parse_name(key.rpartition("/")[2])
     hint = "Prove the point again."
-    if name is None or digest(data) != name.id:
+    if name is None or digest(data, id_key(store)) != name.id:
         raise DamagedError(f"The proof {key} has other bytes than its name says.", hint)
     proof = from_bytes(Proof, data, f"The proof {key}")
     if proof.point != point or proof.started != name.time:

@@ -4,16 +4,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from platform import node
 from typing import BinaryIO, Self
 from uuid import UUID, uuid4
 
 from pipelines.ops.errors import NothingError, RefusedError
 from pipelines.ops.model import FileEntry, Proof, RestorePoint
-from pipelines.ops.repository import checking, points, proofs, resolving, restoring, storing
+from pipelines.ops.repository import checking, encryption, points, proofs, resolving, restoring, storing
 from pipelines.ops.repository.chunking import FastCdc
 from pipelines.ops.repository.config import RepositoryConfig, read_config, write_config
+from pipelines.ops.repository.passphrase import Passphrase
 from pipelines.ops.repository.points import PointRef
 from pipelines.ops.repository.proofs import Standing
+from pipelines.ops.repository.sealed import cuts, seen_alike
+from pipelines.ops.repository.slots import About
 from pipelines.ops.repository.store import ObjectStore
 from pipelines.ops.repository.storing import StoredFiles
 
@@ -27,36 +31,48 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Repository:
-    """A store whose config has been read. It keeps no state, so any number of them may be used at once."""
+    """A store whose config has been read. It keeps no state, so any number of them may be used at once.
+
+    Where the repository is encrypted, `store` is the one that seals and opens.
+    """
 
     store: ObjectStore
     config: RepositoryConfig
     now: Callable[[], datetime] = _utc_now
 
     @classmethod
-    def open(cls, store: ObjectStore) -> Self:
-        """Open what is there; `NothingError` when there is none, `RefusedError` when its format is newer."""
-        return cls(store, read_config(store))
+    def open(cls, store: ObjectStore, passphrase: Passphrase | None = None) -> Self:
+        """Open what is there; `NothingError` when there is none, `RefusedError` when its format is newer.
+
+        See `encryption.sealed` for what a passphrase, or none, is refused with.
+        """
+        config = read_config(store)
+        return cls(encryption.sealed(store, config, passphrase), config)
 
     @classmethod
-    def create(cls, store: ObjectStore, new_id: Callable[[], UUID] = uuid4) -> Self:
-        """Make a repository; `RefusedError` when there is one."""
+    def create(
+        cls, store: ObjectStore, new_id: Callable[[], UUID] = uuid4, passphrase: Passphrase | None = None
+    ) -> Self:
+        """Make a repository, encrypted when there is a passphrase; `RefusedError` when there is one."""
+        if passphrase is not None:
+            about = About(name="first", host=node(), made=_utc_now())
+            return cls(*encryption.create(store, new_id(), passphrase, about))
         config = RepositoryConfig(id=new_id())
         write_config(store, config)
         return cls(store, config)
 
     @classmethod
-    def open_or_create(cls, store: ObjectStore) -> Self:
+    def open_or_create(cls, store: ObjectStore, passphrase: Passphrase | None = None) -> Self:
         """Open the repository, making it first when there is none."""
         try:
-            return cls.open(store)
+            return cls.open(store, passphrase)
         except NothingError:
             pass
         try:
-            return cls.create(store)
+            return cls.create(store, passphrase=passphrase)
         except RefusedError:
             # Another process made it meanwhile.
-            return cls.open(store)
+            return cls.open(store, passphrase)
 
     def check_writable(self) -> None:
         """Raise what storing would raise when nothing can be stored here now, such as on a read-only disk."""
@@ -71,7 +87,9 @@ class Repository:
         (`check_bytes` does that). Memory is bounded by some chunks per core. Nothing is visible before
         `publish`.
         """
-        return storing.store_files(self.store, FastCdc(self.config.chunker), files, progress)
+        return storing.store_files(
+            self.store, FastCdc(cuts(self.store, self.config.chunker)), files, progress
+        )
 
     def publish(self, point: RestorePoint) -> PointRef:
         """Make a restore point visible, after looking that every object it names is there."""
@@ -122,7 +140,7 @@ class Repository:
 
     def keep_proofs(self, copy: ObjectStore, point_id: str) -> int:
         """Keep the proofs of a point that were made in a copy; return how many it has. See `proofs`."""
-        return proofs.keep_proofs(self.store, copy, point_id)
+        return proofs.keep_proofs(self.store, seen_alike(self.store, copy), point_id)
 
     def proofs(self, point_id: str) -> list[Proof]:
         """Return the readable proofs of a point, newest last."""

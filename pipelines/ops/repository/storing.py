@@ -14,6 +14,7 @@ from pipelines.ops.repository.chunking import Chunker
 from pipelines.ops.repository.objects import identify, object_key, pack, plausible
 from pipelines.ops.repository.parallel import in_order
 from pipelines.ops.repository.paths import clash, path_problem
+from pipelines.ops.repository.sealed import id_key
 from pipelines.ops.repository.store import ObjectStore
 
 Source = Path | BinaryIO
@@ -119,7 +120,7 @@ class _Writer:
 
     def write(self, piece: tuple[_Draft, bytes]) -> tuple[_Draft, str, Figures]:
         draft, chunk = piece
-        identity = identify(chunk)
+        identity = identify(chunk, id_key(self._store))
         with self._lock:
             known = identity in self._begun
             self._begun.add(identity)

@@ -91,7 +91,7 @@ def test_every_command_has_help_with_examples() -> None:
     """Each command's help ends with examples."""
     group = get_command(app)
     commands = dict(group.commands)  # type: ignore[attr-defined]  # a group
-    for group_of_its_own in ("points", "image", "pins"):
+    for group_of_its_own in ("points", "image", "pins", "key"):
         commands |= commands.pop(group_of_its_own).commands
     assert len(commands) >= 9
     for name, command in commands.items():

@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.ops.model import FaissSource, RestorePoint
 from pipelines.ops.repository import InMemoryStore, PointRef, Repository
+from tests.passphrases import KINDS, of_kind
 from tests.s3.versitygw import S3Server, s3_server
 
 Publish = Callable[..., PointRef]
@@ -30,10 +31,10 @@ def place(server: S3Server) -> dict[str, str]:
     return server.environ(f"t{uuid4().hex}")
 
 
-@pytest.fixture
-def repository() -> Repository:
-    """Make an empty repository in memory."""
-    return Repository.create(InMemoryStore())
+@pytest.fixture(params=KINDS, ids=["plain", "encrypted"])
+def repository(request: pytest.FixtureRequest) -> Repository:
+    """Make an empty repository in memory, plain or encrypted."""
+    return Repository.create(InMemoryStore(), passphrase=of_kind(request.param))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from pipelines.ops.errors import OpsError, UnreachableError
 from pipelines.ops.model import FaissSource, RestorePoint
 from pipelines.ops.repository import FolderStore, InMemoryStore, PointRef, Repository
 from pipelines.ops.repository.store import Stored
+from tests.passphrases import KINDS, of_kind
 
 SEED = 20260708
 # It stores and publishes for ever, each time with new bytes and old ones, and says when each point is there.
@@ -126,7 +127,8 @@ def backup(repository: Repository, content: bytes, point: RestorePoint) -> Point
     return repository.publish(point.model_copy(update={"faiss": FaissSource(way="folder", files=files)}))
 
 
-def test_a_failure_at_every_step() -> None:
+@pytest.mark.parametrize("kind", KINDS, ids=["plain", "encrypted"])
+def test_a_failure_at_every_step(kind: str | None) -> None:
     """Whichever write fails, the earlier point is whole, no half point shows, the next backup succeeds."""
     fresh = random.Random(SEED)
     point = RestorePoint.model_validate(
@@ -134,12 +136,13 @@ def test_a_failure_at_every_step() -> None:
     )
     later = point.model_copy(update={"host": "later"})
     store = InMemoryStore()
-    first = backup(Repository.create(store), fresh.randbytes(3_000_000), point)
+    passphrase = of_kind(kind)
+    first = backup(Repository.create(store, passphrase=passphrase), fresh.randbytes(3_000_000), point)
     content = fresh.randbytes(6_000_000)
     completed = 0
     for works in range(30):
         failing = FailingStore(store.values, works)
-        repository = Repository.open(failing)
+        repository = Repository.open(failing, passphrase)
         try:
             published = backup(repository, content, later)
             completed += 1

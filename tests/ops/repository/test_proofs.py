@@ -7,7 +7,8 @@ import pytest
 
 from pipelines.ops.errors import DamagedError, NothingError, UsageError
 from pipelines.ops.model import Proof
-from pipelines.ops.repository import InMemoryStore, Repository, Standing
+from pipelines.ops.repository import InMemoryStore, ObjectStore, Repository, Standing
+from pipelines.ops.repository.sealed import SealedStore, seen_alike
 
 POINT = "ab" * 32
 Level = Literal[1, 2, 3]
@@ -17,6 +18,16 @@ def proof(minutes: int, level: Level, *, good: bool, point: str = POINT) -> Proo
     """Make the proof of a check that began some minutes after noon."""
     started = datetime(2026, 7, 8, 12, 0, tzinfo=UTC) + timedelta(minutes=minutes)
     return Proof(point=point, level=level, good=good, started=started, seconds=1.5, software={})
+
+
+def copy_of(repository: Repository) -> Repository:
+    """Return an empty copy of a repository, with its keys where it has any."""
+    return Repository(seen_alike(repository.store, InMemoryStore()), repository.config)
+
+
+def below(store: ObjectStore) -> ObjectStore:
+    """Return what is stored as it is, sealed or not: what a copy is to those who keep its proofs."""
+    return store.below if isinstance(store, SealedStore) else store
 
 
 @pytest.mark.parametrize(
@@ -72,29 +83,29 @@ def test_a_changed_proof_proves_nothing(repository: Repository) -> None:
 
 def test_the_proofs_of_a_copy_are_kept(repository: Repository) -> None:
     """Those that are new, once; what was there stays."""
-    copy = Repository.create(InMemoryStore())
+    copy = copy_of(repository)
     for one in (proof(1, 1, good=True), proof(2, 3, good=True), proof(3, 3, good=True, point="cd" * 32)):
         copy.add_proof(one)
     repository.add_proof(proof(1, 1, good=True))
     for _ in range(2):
-        assert repository.keep_proofs(copy.store, POINT) == 2
+        assert repository.keep_proofs(below(copy.store), POINT) == 2
     assert repository.proofs(POINT) == [proof(1, 1, good=True), proof(2, 3, good=True)]
     assert repository.proofs("cd" * 32) == []
 
 
 def test_a_proof_that_was_changed_on_its_way_is_not_kept(repository: Repository) -> None:
     """Nor is any of the others; one that could not be read here before hinders nothing; none is an error."""
-    copy = Repository.create(InMemoryStore())
+    copy = copy_of(repository)
     with pytest.raises(NothingError, match="no proof of abababababab"):
-        repository.keep_proofs(copy.store, POINT)
+        repository.keep_proofs(below(copy.store), POINT)
     copy.add_proof(proof(2, 3, good=True))
     key = f"proofs/{POINT}/20260708T120000Z-{'0' * 64}.json"
     copy.store.put(key, b"{}")
     with pytest.raises(DamagedError, match="other bytes than its name says"):
-        repository.keep_proofs(copy.store, POINT)
+        repository.keep_proofs(below(copy.store), POINT)
     assert repository.proofs(POINT) == []
     repository.store.put(key, b"{}")
-    assert repository.keep_proofs(copy.store, POINT) == 1
+    assert repository.keep_proofs(below(copy.store), POINT) == 1
     assert repository.proofs(POINT) == [proof(2, 3, good=True)]
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from pipelines.ops.repository.config import ChunkerConfig, RepositoryConfig
 from pipelines.ops.repository.documents import digest
 from pipelines.ops.repository.objects import MAX_OBJECT, identify, object_key
 from pipelines.ops.repository.paths import clash, path_problem
+from tests.passphrases import KINDS, of_kind
 
 PARTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=12)
 PATHS = st.lists(PARTS, min_size=1, max_size=3).map("/".join).filter(lambda path: path_problem(path) is None)
@@ -35,13 +37,11 @@ QUICK = settings(
 
 
 @QUICK
-@given(TREES)
-def test_store_and_restore_are_the_identity(tree: dict[str, bytes]) -> None:
-    """Empty files, duplicates and odd names included; checks find nothing wrong."""
-    store = InMemoryStore()
-    Repository.create(store)
-    config = Repository.open(store).config.model_copy(update={"chunker": SMALL})
-    repository = Repository(store, config)
+@given(TREES, st.sampled_from(KINDS))
+def test_store_and_restore_are_the_identity(tree: dict[str, bytes], kind: str | None) -> None:
+    """Empty files, duplicates and odd names included, plain and encrypted; checks find nothing wrong."""
+    made = Repository.create(InMemoryStore(), passphrase=of_kind(kind))
+    repository = replace(made, config=made.config.model_copy(update={"chunker": SMALL}))
     files = repository.store_files((path, io.BytesIO(data)) for path, data in tree.items()).files
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"

@@ -182,8 +182,8 @@ def test_many_creators_agree(tmp_path: Path) -> None:
 def test_a_newer_format_is_refused() -> None:
     """A repository of a later Synapse is not touched, and the sentence says what to do."""
     store = InMemoryStore()
-    store.put("config", b'{"format": 2, "shape": "unknown"}')
-    with pytest.raises(RefusedError, match="format 2") as caught:
+    store.put("config", b'{"format": 3, "shape": "unknown"}')
+    with pytest.raises(RefusedError, match="format 3") as caught:
         Repository.open_or_create(store)
     assert "newer Synapse" in caught.value.hint
 

@@ -16,6 +16,7 @@ from pipelines.ops.repository import Standing
 from pipelines.ops.restore.flow import restore
 from tests.installation import backed_up, work_on
 from tests.ops.capture.examples import documents, open_docs
+from tests.passphrases import KINDS
 from tests.s3.versitygw import S3Server, s3_environ, s3_server
 from tests.servers import LiveServer, client_of, live_server
 
@@ -31,8 +32,11 @@ def s3(tmp_path: Path) -> Iterator[S3Server]:
 
 
 @pytest.fixture
-def run(s3: S3Server, live: LiveServer, tmp_path: Path) -> Run:
-    """Give a function that runs `synapse … --json` with its repository on S3, and returns its document."""
+def run(request: pytest.FixtureRequest, s3: S3Server, live: LiveServer, tmp_path: Path) -> Run:
+    """Give a function that runs `synapse … --json` with its repository on S3, and returns its document.
+
+    With a parameter that is a passphrase the repository is encrypted under it.
+    """
     assert live.address.password
     (tmp_path / "scratch").mkdir()
     installation = {
@@ -42,6 +46,10 @@ def run(s3: S3Server, live: LiveServer, tmp_path: Path) -> Run:
         "REDIS_PASSWORD": live.address.password,
         "API_PORT": "1",
     }
+    phrase = getattr(request, "param", None)
+    if phrase:
+        (tmp_path / "phrase").write_text(phrase + "\n")
+        installation["SYNAPSE_PASSPHRASE_FILE"] = str(tmp_path / "phrase")
 
     def call(*arguments: str, code: int = 0) -> Any:  # a document of JSON
         done = subprocess.run(
@@ -50,11 +58,13 @@ def run(s3: S3Server, live: LiveServer, tmp_path: Path) -> Run:
         )  # fmt: skip  # one line for what is run
         assert done.returncode == code, done.stderr
         assert s3.secret_key not in done.stdout + done.stderr
+        assert not phrase or phrase not in done.stdout + done.stderr
         return json.loads(done.stdout)
 
     return call
 
 
+@pytest.mark.parametrize("run", KINDS, ids=["plain", "encrypted"], indirect=True)
 def test_every_command(run: Run, live: LiveServer, tmp_path: Path, s3: S3Server) -> None:
     """Saved, listed, shown, checked at each level, brought back in three ways, looked at by the doctor."""
     with closing(open_docs(tmp_path / "data")) as docs:
@@ -86,6 +96,9 @@ def test_every_command(run: Run, live: LiveServer, tmp_path: Path, s3: S3Server)
     assert findings["last backup"]["state"] == "green"
     assert aof.parent.is_dir()
     assert not (tmp_path / "backups").exists()
+    stored = [path.read_bytes() for path in s3.bucket_folder.rglob("*") if path.is_file()]
+    in_the_clear = any(b"appendonlydir" in value for value in stored)
+    assert in_the_clear is not (tmp_path / "phrase").exists()
 
 
 def test_into_a_stopped_stack(run: Run, live: LiveServer, tmp_path: Path) -> None:
