@@ -11,6 +11,7 @@ from pipelines.ops.repository.named import name_of, parse_name, put_named
 from pipelines.ops.repository.objects import ID
 from pipelines.ops.repository.store import ObjectStore
 
+FOLDER = "proofs/"
 MAX_PROOF = 16 * 1024 * 1024
 BOOTED = 3
 
@@ -109,4 +110,4 @@ def _folder(point: str) -> str:
         raise UsageError(
             f"{point[:80]!r} is not the id of a restore point.", "Give its 64 hexadecimal digits."
         )
-    return f"proofs/{point}/"
+    return f"{FOLDER}{point}/"
