@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from uuid import uuid4
@@ -13,46 +13,32 @@ from pipelines.ops.repository.needed import Needed
 from pipelines.ops.repository.objects import identity_of
 from pipelines.ops.repository.parallel import in_order
 from pipelines.ops.repository.store import ObjectStore, Stored
-from pipelines.ops.repository.tally import Tally
 from pipelines.ops.repository.times import Times
 
 
-@dataclass(slots=True)
+class OverError(Exception):
+    """The time of a record is over: whoever deletes must begin anew, with another record."""
+
+
+@dataclass(frozen=True, slots=True)
 class Right:
-    """The right to delete what some lists condemn: a record in the store, renewed before it is too old."""
+    """The right to delete what some lists condemn: a record in the store, as long as it is young."""
 
     store: ObjectStore
     times: Times
-    lists: Sequence[str]
-    now: Callable[[], datetime]
     monotonic: Callable[[], float]
-    _run: str = field(default_factory=lambda: uuid4().hex)
-    _key: str | None = None
-    _written: float = 0.0
+    written: float
 
     def look(self) -> float:
         """Return until when, by this machine's monotonic clock, what is looked at from now may be deleted."""
         asked = self.monotonic()
-        if self._key is None or not self.times.may_delete(self._written, self.store.clock()):
-            self._renew()
+        if not self.times.may_delete(self.written, self.store.clock()):
+            raise OverError
         return asked + self.times.turn / 2
 
     def delete(self, key: str, until: float) -> bool | None:
         """Delete, and return whether the space is free; None when it was too late to begin."""
         return self.store.delete(key) if self.monotonic() < until else None
-
-    def end(self) -> None:
-        """Take the record away."""
-        if self._key is not None:
-            self.store.delete(self._key)
-            self._key = None
-
-    def _renew(self) -> None:
-        before = self._key
-        self._key = put_record(self.store, self._run, self.now(), self.lists)
-        self._written = self.store.written(self._key) or 0.0
-        if before not in {None, self._key}:
-            self.store.delete(str(before))
 
 
 class Pretended(Right):
@@ -73,19 +59,15 @@ def right_to_delete(
     store: ObjectStore,
     times: Times,
     lists: Sequence[Listed],
-    now: Callable[[], datetime],
+    now: datetime,
     monotonic: Callable[[], float],
-    *,
-    dry: bool,
 ) -> Iterator[Right]:
-    """Record, when there are any, that these lists are carried out, until the block ends."""
-    kind = Pretended if dry or not lists else Right
-    right = kind(store, times, [one.key for one in lists], now, monotonic)
+    """Record that these lists are carried out, until the block ends."""
+    key = put_record(store, uuid4().hex, now, [one.key for one in lists])
     try:
-        right.look()
-        yield right
+        yield Right(store, times, monotonic, store.written(key) or 0.0)
     finally:
-        right.end()
+        store.delete(key)
 
 
 def doomed_by(lists: Sequence[Listed], needed: Needed) -> dict[str, float]:
@@ -99,34 +81,29 @@ def doomed_by(lists: Sequence[Listed], needed: Needed) -> dict[str, float]:
 
 
 def delete_doomed(
-    store: ObjectStore, doomed: dict[str, float], right: Right, progress: Callable[[int], None]
-) -> tuple[Tally, bool]:
-    """Delete; return what was deleted, and whether the store keeps it as older versions."""
-    deleted, hidden = Tally(), False
+    doomed: dict[str, float], right: Right, progress: Callable[[int], None]
+) -> Generator[tuple[Stored, bool]]:
+    """Delete; yield each object that was there, and whether its space is free. Raises OverError."""
     for _, group in groupby(sorted(doomed), key=lambda identity: identity[:2]):
         members = {identity: doomed[identity] for identity in group}
         left = True
         while left:
             left = False
-            # Closed before the record goes, whatever ends this: by then nothing is being deleted any more.
-            with closing(_delete_some(store, members, right)) as some:
+            with closing(_delete_some(members, right)) as some:
                 for stored, free in some:
                     left = left or free is None
                     if free is not None:
-                        deleted, hidden = deleted.and_one(stored), hidden or not free
+                        yield stored, free
         progress(len(members))
-    return deleted, hidden
 
 
-def _delete_some(
-    store: ObjectStore, members: dict[str, float], right: Right
-) -> Generator[tuple[Stored, bool | None]]:
+def _delete_some(members: dict[str, float], right: Right) -> Generator[tuple[Stored, bool | None]]:
     """Yield each object of one folder with whether it left no version; None when the time was over before."""
     until = right.look()
     prefix = next(iter(members))[:2]
     found = [
         stored
-        for stored in store.list(f"objects/{prefix}/")
+        for stored in right.store.list(f"objects/{prefix}/")
         if (listed := members.get(identity_of(stored.key) or "")) is not None
         and right.times.condemned(stored.written, listed)
     ]

@@ -8,12 +8,20 @@ and then every point again, and deletes what the list names, no point needs, and
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pipelines.ops.repository.condemned import Listed, read_lists, read_records
 from pipelines.ops.repository.condemning import condemn, sort_objects
-from pipelines.ops.repository.deleting import delete_doomed, doomed_by, right_to_delete
+from pipelines.ops.repository.deleting import (
+    OverError,
+    Pretended,
+    Right,
+    delete_doomed,
+    doomed_by,
+    right_to_delete,
+)
 from pipelines.ops.repository.needed import Needed
 from pipelines.ops.repository.proofs import FOLDER as PROOFS
 from pipelines.ops.repository.store import ObjectStore
@@ -43,15 +51,17 @@ class PruneReport:
     ripe_in: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _SecondPass:
-    """What points need, which lists were carried out, what counts as `gone`, what was deleted."""
+    """What points need, which lists were carried out, what counts as `gone`, what was deleted so far."""
 
-    needed: Needed
-    lists: frozenset[str]
-    gone: frozenset[str]
-    deleted: Tally
-    hidden: bool
+    dry: bool
+    needed: Needed = field(default_factory=lambda: Needed(frozenset(), frozenset()))
+    lists: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+    deleted: Tally = field(default_factory=Tally)
+    hidden: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +104,34 @@ class Pruner:
         )
 
     def _second_pass(self, *, dry: bool, progress: Progress) -> _SecondPass:
-        now = self.store.clock()
-        ripe = [one for one in read_lists(self.store) if self.times.ripe(one.written, now)]
-        with right_to_delete(self.store, self.times, ripe, self.now, self.monotonic, dry=dry) as right:
-            # Another prune may have ended with some of them since, so that no backup need know them.
-            ripe = [one for one in ripe if self.store.written(one.key) is not None]
-            needed = self.read_needed()
-            doomed = doomed_by(ripe, needed)
-            deleted, hidden = delete_doomed(self.store, doomed, right, progress)
-            keys = frozenset(one.key for one in ripe)
-            if not dry:
-                self._clear(keys)
-        return _SecondPass(needed, keys, frozenset(doomed) if dry else frozenset(), deleted, hidden)
+        done = _SecondPass(dry=dry)
+        while not done.whole:
+            now = self.store.clock()
+            ripe = [one for one in read_lists(self.store) if self.times.ripe(one.written, now)]
+            if dry or not ripe:
+                self._carry_out(ripe, Pretended(self.store, self.times, self.monotonic, now), done, progress)
+                continue
+            with (
+                suppress(OverError),
+                right_to_delete(self.store, self.times, ripe, self.now(), self.monotonic) as right,
+            ):
+                self._carry_out(ripe, right, done, progress)
+        return done
+
+    def _carry_out(self, ripe: list[Listed], right: Right, done: _SecondPass, progress: Progress) -> None:
+        # Another prune may have ended with some of them since, so that no backup need know them.
+        there = [one for one in ripe if self.store.written(one.key) is not None]
+        done.needed = self.read_needed()
+        doomed = doomed_by(there, done.needed)
+        # Closed before the record goes, whatever ends this: by then nothing is being deleted any more.
+        with closing(delete_doomed(doomed, right, progress)) as deleted:
+            for stored, free in deleted:
+                done.deleted = done.deleted.and_one(stored)
+                done.hidden = done.hidden or not free
+        done.lists = frozenset(one.key for one in there)
+        done.gone = frozenset(doomed) if done.dry else frozenset()
+        self._clear([] if done.dry else done.lists)
+        done.whole = True
 
     def _clear(self, keys: Iterable[str]) -> None:
         for key in keys:

@@ -31,11 +31,11 @@ class Times:
 
         A list that it did not see was put a turn before at the earliest; the manifest is there a turn after.
         """
-        return now <= began + self.grace - 2 * self.turn
+        return now < began + self.grace - 2 * self.turn
 
     def published_in_time(self, began: float, now: float) -> bool:
         """Tell whether a manifest that is there now was there before any unseen list could be ripe."""
-        return now <= began + self.grace - self.turn
+        return now < began + self.grace - self.turn
 
     def may_delete(self, recorded: float, now: float) -> bool:
         """Tell whether a prune whose record has that time may look at objects, and delete within a turn."""
