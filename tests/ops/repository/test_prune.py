@@ -1,6 +1,6 @@
 """Prune deletes what no point needs, in two passes, and never what a backup uses meanwhile."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,6 +11,7 @@ from pipelines.ops.repository.condemned import put_list, put_record, read_lists,
 from pipelines.ops.repository.condemning import condemn
 from pipelines.ops.repository.guarding import Pace
 from pipelines.ops.repository.in_memory import InMemoryStore
+from pipelines.ops.repository.store import Stored
 from pipelines.ops.repository.tally import Tally
 from pipelines.ops.repository.times import Times
 from tests.ops.repository.keeping import DAY, HOUR, Kept, keys
@@ -163,6 +164,76 @@ def test_an_object_deleted_during_the_wait_is_missed(kept: Kept) -> None:
     kept.repository = replace(kept.repository, pace=Pace(Times(), the_other_deletes))
     with pytest.raises(DamagedError, match="this backup needs it"):
         kept.backup(OLD)
+
+
+def test_what_was_put_again_waits_anew(kept: Kept) -> None:
+    """A list that is older than an object does not condemn it, though no point needs it any more."""
+    kept.repository.prune()
+    kept.clock.wait(DAY)
+    kept.repository.forget(kept.backup(OLD))
+    assert kept.repository.prune().deleted == Tally()
+    assert kept.objects() == keys(OLD, BOTH, NEW)
+
+
+class Meanwhile(InMemoryStore):
+    """A store in which something happens once, when somebody lists a folder or puts into it."""
+
+    def __init__(self, store: InMemoryStore, now: Callable[[], float], folder: str) -> None:
+        super().__init__(now=now)
+        self.values, self.times = store.values, store.times
+        self.happens: list[Callable[[], object]] = []
+        self._folder = folder
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        """List, after what happens meanwhile."""
+        self._come_to(prefix)
+        return super().list(prefix)
+
+    def put(self, key: str, data: bytes, *, replace: bool = False) -> None:
+        """Put, after what happens meanwhile."""
+        self._come_to(key)
+        super().put(key, data, replace=replace)
+
+    def _come_to(self, key: str) -> None:
+        if key.startswith(self._folder) and self.happens:
+            self.happens.pop()()
+
+
+def test_a_list_that_a_backup_did_not_see_spares_its_point(kept: Kept) -> None:
+    """It was made after the backup had read the lists, so nothing was put again: the point itself is read."""
+    assert isinstance(kept.store, InMemoryStore)
+    other = kept.repository
+    meanwhile = Meanwhile(kept.store, kept.clock, "prunes/")
+    meanwhile.happens.append(other.prune)
+    kept.use(meanwhile)
+    kept.backup(OLD)
+    kept.clock.wait(12 * HOUR)
+    (listed,) = read_lists(kept.store)
+    assert {f"objects/{one[:2]}/{one}" for one in listed.objects} == keys(OLD)
+    assert kept.repository.prune().deleted == Tally()
+    kept.check()
+
+
+def test_a_list_that_another_prune_ended_is_not_carried_out(kept: Kept) -> None:
+    """A backup that begins now cannot see it any more, and would rely on what it condemns."""
+    stored = kept.stored(OLD)
+    kept.repository.prune()
+    again = kept.publish(stored, OLD)
+    kept.clock.wait(12 * HOUR)
+    assert isinstance(kept.store, InMemoryStore)
+    (listed,) = read_lists(kept.store)
+    kept.store.times.update(dict.fromkeys(keys(OLD), listed.written - 1))
+    meanwhile = Meanwhile(kept.store, kept.clock, "prunes/")
+    other = kept.repository
+
+    def another() -> None:
+        assert other.prune().deleted == Tally()  # it reads the point, and is done with the list
+        other.forget(again)
+
+    meanwhile.happens.append(another)
+    kept.use(meanwhile)
+    report = kept.repository.prune()
+    assert (report.deleted, report.condemned.objects) == (Tally(), 1)
 
 
 class Slow(InMemoryStore):
