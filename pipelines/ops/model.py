@@ -140,3 +140,20 @@ class Proof(_Written):
     software: dict[str, str]
     sources: tuple[SourceProof, ...] = ()
     problems: tuple[str, ...] = ()
+
+
+class CondemnedList(_Written):
+    """Objects that no restore point needed when a prune looked; one that is put again later is pardoned."""
+
+    format: Literal[1] = FORMAT
+    made: datetime
+    objects: tuple[str, ...]
+
+
+class PruneRecord(_Written):
+    """A prune that may be deleting what these lists condemn; it is gone when the prune has ended."""
+
+    format: Literal[1] = FORMAT
+    run: str
+    begun: datetime
+    lists: tuple[str, ...]

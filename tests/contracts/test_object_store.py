@@ -282,3 +282,34 @@ def test_only_old_temporary_files_are_swept(tmp_path: Path) -> None:
     store.put("config", b"")
     assert [path.name for path in beside.iterdir()] == ["living"]
     assert [one.key for one in store.list()] == ["config"]
+
+
+def test_a_value_has_the_time_of_its_last_put(store: ObjectStore) -> None:
+    """By the store's own clock, to a second: never after it can be seen, and anew when it is put again."""
+    before = store.clock()
+    store.put("objects/aa/one", b"1")
+    after = store.clock()
+    written = store.written("objects/aa/one")
+    assert written is not None
+    assert before - 1 <= written <= after + 1
+    assert [one.written for one in store.list("objects/")] == [written]
+    store.put("objects/aa/one", b"1", replace=True)
+    again = store.written("objects/aa/one")
+    assert again is not None
+    assert again >= written
+    assert store.written("objects/aa/two") is None
+
+
+def test_asking_the_time_leaves_nothing(store: ObjectStore) -> None:
+    """Nothing is stored by it, and it does not go back."""
+    store.put("config", b"1")
+    times = [store.clock() for _ in range(3)]
+    assert times == sorted(times)
+    assert [one.key for one in store.list()] == ["config"]
+
+
+def test_a_deleted_value_leaves_its_space(store: ObjectStore) -> None:
+    """Where no older versions are kept; a bucket that keeps them is told of in `test_prune_s3`."""
+    store.put("objects/aa/one", b"1")
+    assert store.delete("objects/aa/one") is True
+    assert store.delete("objects/aa/one") is True

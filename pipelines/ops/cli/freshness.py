@@ -24,7 +24,7 @@ _UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(d
 
 def judge(output: Output, repository: Repository, max_age: str, only: Source | None, now: datetime) -> None:
     """Show each source's last good backup. Raises OpsError when one is missing, old or to come."""
-    limit = _limit(max_age)
+    limit = timespan("--max-age", max_age)
     sources = [only.value] if only else [source.value for source in Source]
     judged = freshness(_backups(repository), sources, now, limit=limit, ahead=AHEAD)
     alarms = [one for one in judged if one.state is not State.FRESH]
@@ -39,14 +39,15 @@ def judge(output: Output, repository: Repository, max_age: str, only: Source | N
         raise _alarm(alarms, repository.store.place, max_age)
 
 
-def _limit(max_age: str) -> timedelta:
-    found = _AGE.fullmatch(max_age)
-    limit = int(found[1]) * _UNITS[found[2]] if found else timedelta()
-    if not limit:
+def timespan(option: str, text: str) -> timedelta:
+    """Read a time such as 26h that is not nothing. Raises UsageError that names the option."""
+    found = _AGE.fullmatch(text)
+    span_of = int(found[1]) * _UNITS[found[2]] if found else timedelta()
+    if not span_of:
         raise UsageError(
-            f"--max-age {max_age!r} is no age.", "Give a number and a unit, such as 90min, 26h or 8d."
+            f"{option} {text!r} is no age.", "Give a number and a unit, such as 90min, 26h or 8d."
         )
-    return limit
+    return span_of
 
 
 def _backups(repository: Repository) -> Iterator[Backup]:

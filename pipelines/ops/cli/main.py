@@ -12,12 +12,14 @@ from rich.markup import escape
 from pipelines.ops.cli.backup import backup
 from pipelines.ops.cli.demo import demo
 from pipelines.ops.cli.doctor import doctor
+from pipelines.ops.cli.forget import forget
 from pipelines.ops.cli.image import image
 from pipelines.ops.cli.import_ import import_backups
 from pipelines.ops.cli.init import init
 from pipelines.ops.cli.key import key
 from pipelines.ops.cli.pins import pins
 from pipelines.ops.cli.points import points
+from pipelines.ops.cli.prune import prune
 from pipelines.ops.cli.restore import restore
 from pipelines.ops.cli.up import up
 from pipelines.ops.cli.verify import verify
@@ -52,6 +54,10 @@ app.command(
     "  |  synapse restore 3f2a --into /tmp/look"
 )(restore)
 app.command(epilog="Examples:  synapse verify  |  synapse verify --all --level 2 --json")(verify)
+app.command(
+    epilog="Examples:  synapse forget --keep-daily 7 --keep-weekly 5 --dry-run  |  synapse forget 3f2a --yes"
+)(forget)
+app.command(epilog="Examples:  synapse prune --dry-run  |  synapse prune --json")(prune)
 app.command(epilog="Examples:  synapse doctor  |  synapse doctor --json")(doctor)
 
 

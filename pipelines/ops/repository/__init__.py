@@ -6,6 +6,7 @@ from pipelines.ops.repository.passphrase import Passphrase
 from pipelines.ops.repository.place import Place, S3Place, store_at
 from pipelines.ops.repository.points import PointRef
 from pipelines.ops.repository.proofs import Standing
+from pipelines.ops.repository.pruning import PruneReport
 from pipelines.ops.repository.repository import Repository
 from pipelines.ops.repository.store import ObjectStore
 from pipelines.ops.repository.storing import Figures, StoredFiles
@@ -18,6 +19,7 @@ __all__ = [
     "Passphrase",
     "Place",
     "PointRef",
+    "PruneReport",
     "Repository",
     "S3Place",
     "Standing",

@@ -92,12 +92,22 @@ class FolderStore:
 
     def size(self, key: str) -> int | None:
         """Return the size of a value; see the port."""
-        *folders, name = check_key(key)
-        with suppress(AbsentError), self._sentences("look at", key):
-            with beneath.opened_folder(self.root, folders) as home:
-                found = os.stat(name, dir_fd=home, follow_symlinks=False)
-            return found.st_size if stat.S_ISREG(found.st_mode) else None
-        return None
+        found = self._status(key)
+        return None if found is None else found.st_size
+
+    def written(self, key: str) -> float | None:
+        """Return when the file of a value was written; see the port."""
+        found = self._status(key)
+        return None if found is None else found.st_mtime
+
+    def clock(self) -> float:
+        """Return the time that a file gets which is written now; see the port."""
+        with (
+            self._sentences("write", "anything"),
+            beneath.opened_folder(self.root, _BESIDE, create=True) as beside,
+            _written(beside, b"clock") as name,
+        ):
+            return os.stat(name, dir_fd=beside, follow_symlinks=False).st_mtime
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """Yield what is stored below a folder; see the port."""
@@ -105,7 +115,7 @@ class FolderStore:
         with suppress(AbsentError), self._sentences("list", prefix):
             yield from self._walk(parts)
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str) -> bool:
         """Remove a value; see the port."""
         *folders, name = check_key(key)
         with (
@@ -114,6 +124,15 @@ class FolderStore:
             beneath.opened_folder(self.root, folders) as home,
         ):
             os.unlink(name, dir_fd=home)
+        return True
+
+    def _status(self, key: str) -> os.stat_result | None:
+        *folders, name = check_key(key)
+        with suppress(AbsentError), self._sentences("look at", key):
+            with beneath.opened_folder(self.root, folders) as home:
+                found = os.stat(name, dir_fd=home, follow_symlinks=False)
+            return found if stat.S_ISREG(found.st_mode) else None
+        return None
 
     def _walk(self, parts: Sequence[str]) -> Iterator[Stored]:
         with beneath.opened_folder(self.root, parts) as folder:
@@ -126,7 +145,7 @@ class FolderStore:
                 if stat.S_ISDIR(status.st_mode):
                     yield from self._walk(inner)
                 elif stat.S_ISREG(status.st_mode):
-                    yield Stored("/".join(inner), status.st_size)
+                    yield Stored("/".join(inner), status.st_size, status.st_mtime)
 
     def _sweep_once(self) -> None:
         if self._swept:

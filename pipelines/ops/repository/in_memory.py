@@ -1,6 +1,7 @@
 """An object store in memory: the second implementation of the port, and the one that tests damage."""
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
 
 from pipelines.ops.repository.store import (
@@ -15,12 +16,14 @@ from pipelines.ops.repository.store import (
 
 
 class InMemoryStore:
-    """Values in a dictionary; `room` is how many bytes they may have together."""
+    """Values in a dictionary; `room` is how many bytes they may have together, `now` its clock in seconds."""
 
     place = "memory"
 
-    def __init__(self, room: int | None = None) -> None:
+    def __init__(self, room: int | None = None, now: Callable[[], float] = time.time) -> None:
         self.values: dict[str, bytes] = {}
+        self.times: dict[str, float] = {}
+        self._now = now
         self._room = room
         self._lock = Lock()
 
@@ -34,6 +37,7 @@ class InMemoryStore:
             if self._room is not None and used + len(data) > self._room:
                 raise StoreFullError(f"No space is left in {self.place} for {key}.", "Make room.")
             self.values[key] = bytes(data)
+            self.times[key] = self._now()
 
     def settle(self, keys: Iterable[str]) -> None:
         """Do nothing: memory survives no power loss."""
@@ -66,11 +70,25 @@ class InMemoryStore:
         """Yield what is stored below a folder; see the port."""
         check_prefix(prefix)
         with self._lock:
-            found = sorted((key, len(value)) for key, value in self.values.items() if key.startswith(prefix))
-        return (Stored(key, size) for key, size in found)
+            found = [
+                Stored(key, len(value), self.times.get(key, 0.0))
+                for key, value in sorted(self.values.items())
+                if key.startswith(prefix)
+            ]
+        return iter(found)
 
-    def delete(self, key: str) -> None:
+    def written(self, key: str) -> float | None:
+        """Return when a value was put; see the port."""
+        check_key(key)
+        return self.times.get(key, 0.0) if key in self.values else None
+
+    def clock(self) -> float:
+        """Return the time; see the port."""
+        return self._now()
+
+    def delete(self, key: str) -> bool:
         """Remove a value; see the port."""
         check_key(key)
         with self._lock:
             self.values.pop(key, None)
+        return True

@@ -38,6 +38,12 @@ def object_key(identity: str) -> str:
     return f"objects/{identity[:2]}/{identity}"
 
 
+def identity_of(key: str) -> str | None:
+    """Return the id of the object that lies under a key, or None when no object does."""
+    identity = key.rpartition("/")[2]
+    return identity if ID.fullmatch(identity) and key == object_key(identity) else None
+
+
 def identify(chunk: bytes, key: bytes | None = None) -> str:
     """Return the id of a chunk: its BLAKE3 hash as 64 hexadecimal digits, keyed where the store is sealed."""
     return digest(chunk, key)

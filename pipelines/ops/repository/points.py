@@ -10,6 +10,7 @@ from pipelines.ops.errors import DamagedError, NothingError, OpsError, UsageErro
 from pipelines.ops.model import FileEntry, RestorePoint
 from pipelines.ops.repository.config import MAX_CHUNK
 from pipelines.ops.repository.documents import digest, from_bytes, to_bytes
+from pipelines.ops.repository.guarding import Pace, guarded
 from pipelines.ops.repository.named import name_of, parse_name, put_named
 from pipelines.ops.repository.objects import ID, object_key, plausible
 from pipelines.ops.repository.parallel import in_order
@@ -63,13 +64,15 @@ def objects_of(point: RestorePoint) -> dict[str, list[str]]:
     return used
 
 
-def publish(store: ObjectStore, point: RestorePoint) -> PointRef:
+def publish(store: ObjectStore, point: RestorePoint, pace: Pace) -> PointRef:
     """Write the manifest, after every object that it names is there to stay; twice is as once."""
     data = to_bytes(point)
     problem = _problem(point, data)
     if problem:
         raise UsageError(f"This restore point cannot be published: {problem}.", "Correct what made it.")
-    keys = [object_key(identity) for identity in objects_of(point)]
+    used = objects_of(point)
+    held = guarded(store, used, pace)
+    keys = [object_key(identity) for identity in used]
     for key, size in zip(keys, in_order(store.size, keys), strict=True):
         if not plausible(size):
             raise DamagedError(
@@ -77,7 +80,10 @@ def publish(store: ObjectStore, point: RestorePoint) -> PointRef:
             )
     store.settle(keys)
     key = FOLDER + name_of(point.started, data, id_key(store))
+    new = store.size(key) is None
+    held.check_time()
     put_named(store, key, data, MAX_MANIFEST)
+    held.check_published(key, new=new)
     return _described(point, key, digest(data, id_key(store)))
 
 

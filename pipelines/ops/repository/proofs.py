@@ -12,6 +12,7 @@ from pipelines.ops.repository.objects import ID
 from pipelines.ops.repository.sealed import id_key
 from pipelines.ops.repository.store import ObjectStore
 
+FOLDER = "proofs/"
 MAX_PROOF = 16 * 1024 * 1024
 BOOTED = 3
 
@@ -111,4 +112,4 @@ def _folder(point: str) -> str:
         raise UsageError(
             f"{point[:80]!r} is not the id of a restore point.", "Give its 64 hexadecimal digits."
         )
-    return f"proofs/{point}/"
+    return f"{FOLDER}{point}/"

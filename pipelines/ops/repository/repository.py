@@ -10,12 +10,24 @@ from uuid import UUID, uuid4
 
 from pipelines.ops.errors import NothingError, RefusedError
 from pipelines.ops.model import FileEntry, Proof, RestorePoint
-from pipelines.ops.repository import checking, encryption, points, proofs, resolving, restoring, storing
+from pipelines.ops.repository import (
+    checking,
+    encryption,
+    forgetting,
+    points,
+    proofs,
+    resolving,
+    restoring,
+    storing,
+)
 from pipelines.ops.repository.chunking import FastCdc
 from pipelines.ops.repository.config import RepositoryConfig, read_config, write_config
+from pipelines.ops.repository.guarding import PACE, Pace
+from pipelines.ops.repository.needed import needed_by
 from pipelines.ops.repository.passphrase import Passphrase
 from pipelines.ops.repository.points import PointRef
 from pipelines.ops.repository.proofs import Standing
+from pipelines.ops.repository.pruning import Pruner, PruneReport
 from pipelines.ops.repository.sealed import cuts, seen_alike
 from pipelines.ops.repository.slots import About
 from pipelines.ops.repository.store import ObjectStore
@@ -39,6 +51,7 @@ class Repository:
     store: ObjectStore
     config: RepositoryConfig
     now: Callable[[], datetime] = _utc_now
+    pace: Pace = PACE
 
     @classmethod
     def open(cls, store: ObjectStore, passphrase: Passphrase | None = None) -> Self:
@@ -92,8 +105,25 @@ class Repository:
         )
 
     def publish(self, point: RestorePoint) -> PointRef:
-        """Make a restore point visible, after looking that every object it names is there."""
-        return points.publish(self.store, point)
+        """Make a restore point visible, after looking that every object it names is there, and stays.
+
+        Waits for a prune that may be deleting what it needs; see `guarding`.
+        """
+        return points.publish(self.store, point, self.pace)
+
+    def forget(self, ref: PointRef) -> None:
+        """Remove a restore point and its proofs; its objects stay until a prune. Twice is as once."""
+        forgetting.forget(self.store, ref)
+
+    def prune(self, *, dry: bool = False, progress: Progress | None = None) -> PruneReport:
+        """Delete what no point needs, in two passes a grace time apart; see `pruning`.
+
+        `progress` is given counts of objects. With `dry` nothing is changed. Raises DamagedError when a
+        manifest cannot be read. Memory: about 120 bytes for each object that points need, and 200 for each
+        that is condemned.
+        """
+        pruner = Pruner(self.store, lambda: needed_by(self.points(), self.load), self.pace.times, self.now)
+        return pruner.run(dry=dry, progress=progress or (lambda _objects: None))
 
     def points(self) -> list[PointRef]:
         """Return every restore point, newest first; a damaged manifest is listed with its `problem`."""

@@ -5,6 +5,7 @@ import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError, ResponseStreamingError
@@ -43,6 +44,9 @@ class Client(Protocol):
 
     def delete_object(self, **request: object) -> dict[str, Any]:
         """Delete an object."""
+
+    def list_objects_v2(self, **request: object) -> dict[str, Any]:
+        """List some objects."""
 
     def get_paginator(self, operation_name: str) -> Any:  # noqa: ANN401  # as it is there
         """Give what lists page after page."""
@@ -111,13 +115,19 @@ class S3Store:
 
     def size(self, key: str) -> int | None:
         """Return the size of a value; see the port."""
-        check_key(key)
-        try:
-            with sentences(self._where, "look at", key):
-                return int(self._client.head_object(**self._named(key))["ContentLength"])
-        except AbsentError:
-            self._look_at_bucket()
-            return None
+        found = self._head(key)
+        return None if found is None else int(found["ContentLength"])
+
+    def written(self, key: str) -> float | None:
+        """Return when an object was last modified; see the port."""
+        found = self._head(key)
+        return None if found is None else float(found["LastModified"].timestamp())
+
+    def clock(self) -> float:
+        """Return the time at which the store says that it answered; see the port."""
+        with sentences(self._where, "ask the time of", "the store"):
+            answer = self._client.list_objects_v2(Bucket=self._where.bucket, Prefix=self._root, MaxKeys=1)
+        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """Yield what is stored below a folder; see the port. S3 lists in the order of the keys' bytes."""
@@ -131,13 +141,14 @@ class S3Store:
                     key = found["Key"].removeprefix(self._root)
                     with suppress(KeyRefusedError):
                         check_key(key)
-                        yield Stored(key, found["Size"])
+                        yield Stored(key, found["Size"], found["LastModified"].timestamp())
 
-    def delete(self, key: str) -> None:
-        """Remove a value; see the port."""
+    def delete(self, key: str) -> bool:
+        """Remove a value; see the port. A bucket with versions only hides it behind a delete marker."""
         check_key(key)
         with suppress(AbsentError):
-            self._delete(key)
+            return not self._delete(key).get("DeleteMarker", False)
+        return True
 
     def _named(self, key: str) -> dict[str, str]:
         return {"Bucket": self._where.bucket, "Key": self._root + key}
@@ -155,9 +166,18 @@ class S3Store:
                 **conditions,
             )
 
-    def _delete(self, key: str) -> None:
+    def _head(self, key: str) -> dict[str, Any] | None:
+        check_key(key)
+        try:
+            with sentences(self._where, "look at", key):
+                return self._client.head_object(**self._named(key))
+        except AbsentError:
+            self._look_at_bucket()
+            return None
+
+    def _delete(self, key: str) -> dict[str, Any]:
         with sentences(self._where, "delete", key):
-            self._client.delete_object(**self._named(key))
+            return self._client.delete_object(**self._named(key))
 
     def _create(self, key: str, data: bytes) -> None:
         for _ in range(self._tries):

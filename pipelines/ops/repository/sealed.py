@@ -86,9 +86,17 @@ class SealedStore:
         for stored in self.below.list(prefix):
             yield replace(stored, size=max(0, stored.size - OVERHEAD))
 
-    def delete(self, key: str) -> None:
+    def written(self, key: str) -> float | None:
+        """Return when a value was put; see the port."""
+        return self.below.written(key)
+
+    def clock(self) -> float:
+        """Return the time of the store below; see the port."""
+        return self.below.clock()
+
+    def delete(self, key: str) -> bool:
         """Remove a value; see the port."""
-        self.below.delete(key)
+        return self.below.delete(key)
 
 
 def id_key(store: ObjectStore) -> bytes | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipelines.ops.errors import DamagedError, NothingError, OpsError, UsageError
@@ -38,10 +38,11 @@ class StoreFullError(OpsError):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A key and the size of its value in bytes."""
+    """A key, the size of its value in bytes, and when it was put, in seconds by the store's own clock."""
 
     key: str
     size: int
+    written: float = field(default=0.0, compare=False)
 
 
 class ObjectStore(Protocol):
@@ -79,8 +80,20 @@ class ObjectStore(Protocol):
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """Yield what is stored below a folder (`points/`, or everything) in the order of the keys."""
 
-    def delete(self, key: str) -> None:
-        """Remove a value; a missing one is already removed."""
+    def written(self, key: str) -> float | None:
+        """Return when a value was put, in seconds by the store's own clock, or None when there is none.
+
+        It may be cut to whole seconds, and is never later than the moment at which the value could be seen.
+        """
+
+    def clock(self) -> float:
+        """Return the store's own time in seconds, which every machine that uses the store shares."""
+
+    def delete(self, key: str) -> bool:
+        """Remove a value; a missing one is already removed.
+
+        False when the store keeps the removed value as an older version, so that its space is not free.
+        """
 
 
 def check_key(key: str) -> tuple[str, ...]:

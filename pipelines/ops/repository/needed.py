@@ -1,0 +1,45 @@
+"""What the restore points of a repository need; nothing may be deleted that is not known to be unneeded."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipelines.ops.errors import DamagedError, NothingError
+from pipelines.ops.model import RestorePoint
+from pipelines.ops.repository.parallel import in_order
+from pipelines.ops.repository.points import PointRef, objects_of
+
+Load = Callable[[PointRef], RestorePoint]
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """The ids of points, and of the objects that they need as 32 bytes each: about 120 bytes of memory."""
+
+    points: frozenset[str]
+    objects: frozenset[bytes]
+
+    def __contains__(self, identity: str) -> bool:
+        return bytes.fromhex(identity) in self.objects
+
+
+def needed_by(refs: Sequence[PointRef], load: Load) -> Needed:
+    """Read every manifest. Raises DamagedError when what one needs cannot be known."""
+    unknown = [ref for ref in refs if ref.problem]
+    if unknown:
+        raise DamagedError(
+            f"It is not known what {len(unknown)} restore points need, so nothing is deleted:"
+            f" {unknown[0].problem}",
+            "Take that manifest from a copy of the repository, or give that point up:"
+            f" `synapse forget {unknown[0].short}`.",
+        )
+    objects: set[bytes] = set()
+    for found in in_order(lambda ref: _objects(ref, load), refs):
+        objects |= found
+    return Needed(frozenset(ref.id for ref in refs), frozenset(objects))
+
+
+def _objects(ref: PointRef, load: Load) -> set[bytes]:
+    try:
+        return {bytes.fromhex(identity) for identity in objects_of(load(ref))}
+    except NothingError:
+        return set()  # forgotten meanwhile
