@@ -139,10 +139,10 @@ class DyingStore(InMemoryStore):
         self._count()
         super().put(key, data, replace=replace)
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str) -> bool:
         """Remove a value while the store works."""
         self._count()
-        super().delete(key)
+        return super().delete(key)
 
     def _count(self) -> None:
         self.works -= 1
@@ -187,10 +187,10 @@ class Turns(InMemoryStore):
         self._wait()
         super().put(key, data, replace=replace)
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str) -> bool:
         """Remove a value when it is this worker's turn."""
         self._wait()
-        super().delete(key)
+        return super().delete(key)
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """List when it is this worker's turn."""
