@@ -1,4 +1,4 @@
-"""SIGKILL of a backup and of a prune that run at once: every point that was kept restores bit for bit."""
+"""SIGKILL of backups and prunes that run at once: every point that was kept restores bit for bit."""
 
 import os
 import random
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ AGED_S = 13 * 3600.0
 
 
 def rounds(environ: Mapping[str, str], folder: Path, count: int, out: Path) -> None:
-    """Kill both so many times; all files are made older between, while nobody lives."""
+    """Kill all so many times; all files are made older between, while nobody lives."""
     chance = random.Random(SEED)
     Repository.open_or_create(store_at(load(environ, None).repository))
     took: set[str] = set()
@@ -51,16 +52,19 @@ def rounds(environ: Mapping[str, str], folder: Path, count: int, out: Path) -> N
 
 
 def one_round(environ: Mapping[str, str], chance: random.Random, number: int) -> list[str]:
-    """Run both for a random while, kill them, and return what they said."""
+    """Run two backups and a prune, or the reverse, until they are killed; return what they said."""
     said: list[str] = []
-    children = [start(environ, role, f"{SEED} {number}") for role in ("take", "thin")]
-    with ended(children[0]), ended(children[1]):
+    roles = ("take", "thin", "thin") if number % 2 else ("take", "take", "thin")
+    children = [start(environ, role, f"{SEED} {number} {place}") for place, role in enumerate(roles)]
+    with ExitStack() as held:
+        for child in children:
+            held.enter_context(ended(child))
         for child in children:
             assert child.stdout is not None
             assert child.stdout.readline() == "ready\n"
         # Nothing to wait for: a kill may come at any moment.
         time.sleep(chance.uniform(0.05, LONGEST_S))
-        for child in chance.sample(children, 2):
+        for child in chance.sample(children, len(children)):
             child.kill()
         for child in children:
             assert child.stdout is not None

@@ -92,7 +92,7 @@ class Repository:
         """Delete what no point needs, in two passes a grace time apart; see `pruning`.
 
         `progress` is given counts of objects. With `dry` nothing is changed. Raises DamagedError when a
-        manifest cannot be read. Memory: about 120 bytes for each object that points need, and 200 for each
+        manifest cannot be read. Memory: about 150 bytes for each object that points need, and 210 for each
         that is condemned.
         """
         pruner = Pruner(self.store, lambda: needed_by(self.points(), self.load), self.pace.times, self.now)
