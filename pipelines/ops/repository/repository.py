@@ -13,6 +13,7 @@ from pipelines.ops.repository import checking, forgetting, points, proofs, resol
 from pipelines.ops.repository.chunking import FastCdc
 from pipelines.ops.repository.config import RepositoryConfig, read_config, write_config
 from pipelines.ops.repository.guarding import PACE, Pace
+from pipelines.ops.repository.measuring import Stats, measure
 from pipelines.ops.repository.needed import needed_by
 from pipelines.ops.repository.points import PointRef
 from pipelines.ops.repository.proofs import Standing
@@ -97,6 +98,10 @@ class Repository:
         """
         pruner = Pruner(self.store, lambda: needed_by(self.points(), self.load), self.pace.times, self.now)
         return pruner.run(dry=dry, progress=progress or (lambda _objects: None))
+
+    def stats(self, progress: Progress | None = None) -> Stats:
+        """Return how much is stored and what for; `progress` is given counts of objects. See `Stats`."""
+        return measure(self.store, self.points(), self.load, progress or (lambda _objects: None))
 
     def points(self) -> list[PointRef]:
         """Return every restore point, newest first; a damaged manifest is listed with its `problem`."""
