@@ -4,9 +4,12 @@ import os
 from pathlib import Path
 
 import boto3
+import pytest
 
+from pipelines.ops.errors import UnreachableError
 from pipelines.ops.repository import Repository
 from tests.ops.repository.keeping import Kept, keys
+from tests.s3.between import Answer, spoiled
 from tests.s3.versitygw import BUCKET, S3Server, s3_server, store_of
 
 AGED_S = 13 * 3600.0
@@ -56,6 +59,19 @@ def test_a_condemned_object_is_put_again(server: S3Server) -> None:
     age(server)
     assert kept.repository.prune().deleted.objects == 0
     kept.check()
+
+
+def test_a_store_that_says_no_time_is_a_sentence(server: S3Server) -> None:
+    """Such as one behind something that drops the header."""
+
+    def timeless(_method: str, _path: str, answer: Answer) -> Answer:
+        kept = {name: value for name, value in answer.headers.items() if name.lower() != "date"}
+        return Answer(answer.status, kept, answer.body, answer.sent)
+
+    with spoiled(server.endpoint, timeless) as address:
+        store = store_of(server.environ("timeless") | {"AWS_ENDPOINT_URL_S3": address})
+        with pytest.raises(UnreachableError, match="does not say what time it is"):
+            store.clock()
 
 
 def test_a_bucket_with_versions_hides_and_does_not_free(tmp_path: Path) -> None:
