@@ -59,9 +59,11 @@ def s3_server(
     *,
     folder: Path | None = None,
     host: str = "127.0.0.1",
+    versions: bool = False,
 ) -> Iterator[S3Server]:
     """Run a server with one bucket until the block ends; `folder` holds its objects, else one in `root`.
 
+    With `versions` a bucket can be told to keep what is deleted.
     Skips where there is neither the server nor Go to build it.
     """
     program = _program()
@@ -81,7 +83,11 @@ def s3_server(
     tls = ["--cert", str(certificates.certificate), "--key", str(certificates.key)] if certificates else []
     # In an environment, for an argument could be read by everybody.
     environ = {"ROOT_ACCESS_KEY": server.access_key, "ROOT_SECRET_KEY": server.secret_key}
-    command = [str(program), "--port", f"{host}:{port}", "--quiet", *tls, "posix", str(folder)]
+    command = [str(program), "--port", f"{host}:{port}", "--quiet", *tls, "posix"]
+    if versions:
+        (root / "versions").mkdir()
+        command += ["--versioning-dir", str(root / "versions")]
+    command.append(str(folder))
     with server.log.open("wb") as log:
         process = subprocess.Popen(command, env=environ, cwd=root, stdout=log, stderr=log)
         with ended(process):

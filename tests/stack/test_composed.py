@@ -31,6 +31,8 @@ OTHERWISE = {
     "CORS_ORIGINS": "https://one.example,https://two.example",
     "ALLOWED_HOSTS": "localhost,frontend",
     "SYNAPSE_REPOSITORY": "s3://bucket/prefix",
+    "SYNAPSE_PASSPHRASE": "",
+    "SYNAPSE_PASSPHRASE_FILE": "./secrets/passphrase",
     "WEB_CONCURRENCY": "2",
     "VITE_API_URL": "http://other:8000",
     "VITE_WS_URL": "ws://other:8000",
@@ -71,7 +73,7 @@ def test_every_variable_of_a_service_has_had_another_value() -> None:
     """Those alone are left out that no part of a service which is read holds."""
     texts = [(PROJECT / name).read_text() for name in {*DEVELOPMENT, *PRODUCTION}]
     named = {name for text in texts for name in re.findall(r"\$\{(\w+)", text)}
-    elsewhere = {"REDIS_PORT", "API_PORT", "SYNAPSE_PORT", "SYNAPSE_LISTEN", "SOURCE_DATE_EPOCH"}
+    elsewhere = {"REDIS_PORT", "API_PORT", "PAGE_PORT", "SYNAPSE_PORT", "SYNAPSE_LISTEN", "SOURCE_DATE_EPOCH"}
     elsewhere |= {"PYTHON_IMAGE", "NODE_IMAGE", "NGINX_IMAGE"}  # arguments of builds
     elsewhere |= {"MODEL_API_KEY", "EMBEDDING_API_KEY"}  # compose refuses what they would name
     assert named - elsewhere - set(NEEDED) == set(OTHERWISE)

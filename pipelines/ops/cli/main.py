@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from pipelines.ops.cli.backup import backup
 from pipelines.ops.cli.demo import demo
+from pipelines.ops.cli.diff import diff
 from pipelines.ops.cli.doctor import doctor
 from pipelines.ops.cli.forget import forget
 from pipelines.ops.cli.image import image
@@ -21,6 +22,7 @@ from pipelines.ops.cli.pins import pins
 from pipelines.ops.cli.points import points
 from pipelines.ops.cli.prune import prune
 from pipelines.ops.cli.restore import restore
+from pipelines.ops.cli.stats import stats
 from pipelines.ops.cli.up import up
 from pipelines.ops.cli.verify import verify
 from pipelines.ops.errors import ExitCode
@@ -57,6 +59,8 @@ app.command(epilog="Examples:  synapse verify  |  synapse verify --all --level 2
 app.command(
     epilog="Examples:  synapse forget --keep-daily 7 --keep-weekly 5 --dry-run  |  synapse forget 3f2a --yes"
 )(forget)
+app.command(epilog="Examples:  synapse stats  |  synapse stats --json")(stats)
+app.command(epilog="Examples:  synapse diff 3f2a  |  synapse diff 3f2a 7c01 --json")(diff)
 app.command(epilog="Examples:  synapse prune --dry-run  |  synapse prune --json")(prune)
 app.command(epilog="Examples:  synapse doctor  |  synapse doctor --json")(doctor)
 

@@ -23,6 +23,7 @@ from pipelines.ops.repository import (
 from pipelines.ops.repository.chunking import FastCdc
 from pipelines.ops.repository.config import RepositoryConfig, read_config, write_config
 from pipelines.ops.repository.guarding import PACE, Pace
+from pipelines.ops.repository.measuring import Stats, measure
 from pipelines.ops.repository.needed import needed_by
 from pipelines.ops.repository.passphrase import Passphrase
 from pipelines.ops.repository.points import PointRef
@@ -119,11 +120,15 @@ class Repository:
         """Delete what no point needs, in two passes a grace time apart; see `pruning`.
 
         `progress` is given counts of objects. With `dry` nothing is changed. Raises DamagedError when a
-        manifest cannot be read. Memory: about 120 bytes for each object that points need, and 200 for each
+        manifest cannot be read. Memory: about 150 bytes for each object that points need, and 210 for each
         that is condemned.
         """
         pruner = Pruner(self.store, lambda: needed_by(self.points(), self.load), self.pace.times, self.now)
         return pruner.run(dry=dry, progress=progress or (lambda _objects: None))
+
+    def stats(self, progress: Progress | None = None) -> Stats:
+        """Return how much is stored and what for; `progress` is given counts of objects. See `Stats`."""
+        return measure(self.store, self.points(), self.load, progress or (lambda _objects: None))
 
     def points(self) -> list[PointRef]:
         """Return every restore point, newest first; a damaged manifest is listed with its `problem`."""

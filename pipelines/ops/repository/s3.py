@@ -127,7 +127,13 @@ class S3Store:
         """Return the time at which the store says that it answered; see the port."""
         with sentences(self._where, "ask the time of", "the store"):
             answer = self._client.list_objects_v2(Bucket=self._where.bucket, Prefix=self._root, MaxKeys=1)
-        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
+        said = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+        if said is None:
+            raise UnreachableError(
+                f"{self.place} does not say what time it is, which backup and prune need.",
+                "Let what is before it pass the header Date of its answers on.",
+            )
+        return parsedate_to_datetime(said).timestamp()
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """Yield what is stored below a folder; see the port. S3 lists in the order of the keys' bytes."""

@@ -200,3 +200,37 @@ def test_nothing_there(tmp_path: Path) -> None:
     laid.run("forget", "--keep-last", "1", code=3)
     (laid.folder / "config").unlink()
     laid.run("prune", code=3)
+
+
+def test_stats_say_what_is_stored_and_what_for(laid: Laid) -> None:
+    """Every object once: shared, of one point alone, and not needed; condemned once a prune has listed it."""
+    new, old = laid.point(HOUR), laid.point(3 * DAY)
+    gone = laid.point(9 * DAY)
+    laid.age(DAY)
+    laid.run("forget", gone.short, "--yes")
+    told = laid.told("stats")
+    own, shared = len(NOW.isoformat()) + 1, len(b"in every point") + 1
+    assert told["logical"] == 2 * (own - 1 + shared - 1)
+    assert told["needed"] == {"objects": 3, "size": 2 * own + shared}
+    assert told["shared"] == {"objects": 1, "size": shared}
+    assert told["unneeded"] == {"objects": 1, "size": own}
+    assert told["condemned"] == {"objects": 0, "size": 0}
+    assert [(one["id"], one["new"], one["own"]) for one in told["points"]] == [
+        (new.id, own, own),
+        (old.id, own + shared, own),
+    ]
+    laid.run("prune")
+    assert laid.told("stats")["condemned"] == {"objects": 1, "size": own}
+    assert new.short in laid.run("stats").stdout
+
+
+def test_diff_names_the_files_that_differ(laid: Laid) -> None:
+    """What was changed, added and removed, with sizes; a point and itself are alike."""
+    old, new = laid.point(3 * DAY), laid.point(HOUR)
+    told = laid.told("diff", old.short)
+    assert (told["before"], told["after"]) == (old.id, new.id)
+    assert (told["added"], told["removed"], told["changed"]) == (0, 0, 1)
+    assert told["files"][0]["name"] == "faiss: own"
+    assert "M faiss: own" in laid.run("diff", old.short, new.short).stdout
+    assert "0 added, 0 removed, 0 changed" in laid.run("diff", new.short, "latest").stdout
+    laid.run("diff", "ffff", code=3)

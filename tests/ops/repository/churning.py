@@ -15,7 +15,7 @@ from pipelines.ops.repository.guarding import Pace
 from pipelines.ops.repository.times import Times
 from pipelines.ops.settings import load
 
-POOL = [random.Random(number).randbytes(3000) for number in range(12)]
+POOL = [random.Random(number).randbytes(3000) for number in range(100)]
 
 
 def say(text: str) -> None:
@@ -27,7 +27,7 @@ def say(text: str) -> None:
 def take(repository: Repository, chance: random.Random) -> None:
     """Take points of some of the same files."""
     while True:
-        chosen = chance.sample(range(len(POOL)), 4)
+        chosen = chance.sample(range(len(POOL)), 8)
         files = repository.store_files((str(number), io.BytesIO(POOL[number])) for number in chosen).files
         now = datetime.now(UTC)
         source = FaissSource(way="folder", files=files)
@@ -42,7 +42,7 @@ def thin(repository: Repository, chance: random.Random) -> None:
     """Forget most points, and prune."""
     while True:
         for ref in repository.points():
-            if chance.random() < 0.7:
+            if chance.random() < 0.9:
                 say(f"forgets {ref.id}")
                 repository.forget(ref)
         say(f"pruned {repository.prune().deleted.objects}")
