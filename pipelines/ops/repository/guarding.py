@@ -68,6 +68,26 @@ def guarded(store: ObjectStore, identities: Iterable[str], pace: Pace) -> Guarde
     return Guarded(store, pace, began)
 
 
+def outlast_prunes(store: ObjectStore, pace: Pace, note: Callable[[str], None]) -> None:
+    """Return when no prune that has begun can be deleting: one that died is waited for, for two turns.
+
+    For who must not wait at the end of a backup; `note` is told once why this takes time.
+    """
+    waiting = [record for record in read_records(store) if _alive(store, record, pace.times)]
+    if waiting:
+        note(
+            f"A prune of {store.place} is deleting, or died while it did: waiting until it has ended, for"
+            f" {2 * pace.times.turn / 60:.0f} minutes at most."
+        )
+    while waiting:
+        pace.wait(POLL_S)
+        waiting = [record for record in waiting if _alive(store, record, pace.times)]
+
+
+def _alive(store: ObjectStore, record: Recorded, times: Times) -> bool:
+    return times.deleting(record.written, store.clock()) and store.written(record.key) is not None
+
+
 def _pardon(store: ObjectStore, identities: Iterable[str], listed: float, times: Times) -> None:
     def put_again(identity: str) -> None:
         key = object_key(identity)
@@ -88,12 +108,7 @@ def _outlast(store: ObjectStore, lists: Mapping[str, frozenset[str]], pace: Pace
     """Wait until every prune that may delete one of the objects has ended, or is too old to go on."""
     waiting = [record for record in read_records(store) if _concerns(record, lists)]
     while waiting:
-        now = store.clock()
-        waiting = [
-            record
-            for record in waiting
-            if pace.times.deleting(record.written, now) and store.written(record.key) is not None
-        ]
+        waiting = [record for record in waiting if _alive(store, record, pace.times)]
         if waiting:
             pace.wait(POLL_S)
 

@@ -22,7 +22,7 @@ from pipelines.ops.repository import (
 )
 from pipelines.ops.repository.chunking import FastCdc
 from pipelines.ops.repository.config import RepositoryConfig, read_config, write_config
-from pipelines.ops.repository.guarding import PACE, Pace
+from pipelines.ops.repository.guarding import PACE, Pace, outlast_prunes
 from pipelines.ops.repository.measuring import Stats, measure
 from pipelines.ops.repository.needed import needed_by
 from pipelines.ops.repository.passphrase import Passphrase
@@ -111,6 +111,10 @@ class Repository:
         Waits for a prune that may be deleting what it needs; see `guarding`.
         """
         return points.publish(self.store, point, self.pace)
+
+    def outlast_prunes(self, note: Callable[[str], None]) -> None:
+        """Wait for prunes under way, so that a publication soon after need not; see `guarding`."""
+        outlast_prunes(self.store, self.pace, note)
 
     def forget(self, ref: PointRef) -> None:
         """Remove a restore point and its proofs; its objects stay until a prune. Twice is as once."""

@@ -110,6 +110,8 @@ def _begin_safety(both: _Swap, ready: ExitStack) -> None:
             both.before = ready.enter_context(work.spool("before"))
             both.present = _present_documents(work, both.before)
             work.repository.store_files(both.present.files if both.present else ())
+    # Now, while writes go on: the safety point is published while they are held.
+    work.repository.outlast_prunes(work.watch.note)
 
 
 def _present_documents(

@@ -316,3 +316,16 @@ def test_a_list_has_a_bounded_size(kept: Kept) -> None:
     for ref in kept.repository.points():
         kept.repository.forget(ref)
     assert kept.repository.prune().deleted.objects == with_old == 3
+
+
+def test_who_must_not_wait_later_waits_before(kept: Kept) -> None:
+    """For a prune that died while it deleted, for two turns and no longer; for none, not at all."""
+    told: list[str] = []
+    kept.repository.outlast_prunes(told.append)
+    assert told == []
+    put_record(kept.store, "dead", kept.clock.machine(), [])
+    began = kept.clock()
+    kept.repository.outlast_prunes(told.append)
+    assert len(told) == 1
+    assert "20 minutes" in told[0]
+    assert 2 * TURN < kept.clock() - began <= 2 * TURN + 2
