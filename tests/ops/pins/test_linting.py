@@ -133,11 +133,16 @@ def test_a_reference_is_taken_apart(text: str, image: Image) -> None:
 @pytest.mark.parametrize(
     ("file", "good", "bad", "said"),
     [
-        ("app/Dockerfile", "python:3.11-slim-bookworm", "python:3.12-slim-bookworm", "app/Dockerfile:3"),
-        ("docker-compose.yml", "redis:7.4-bookworm", "redis:7.4-bookworm@sha256:00", "docker-compose.yml:25"),
+        ("app/Dockerfile", "python:3.11-slim-bookworm", "python:3.12-slim-bookworm", "app/Dockerfile:{line}"),
+        (
+            "docker-compose.yml",
+            "redis:7.4-bookworm",
+            "redis:7.4-bookworm@sha256:00",
+            "docker-compose.yml:{line}",
+        ),
         ("docker-compose.yml", "redis:7.4-bookworm", "valkey/valkey:8", "valkey/valkey:8 is not in"),
-        ("frontend/Dockerfile", "FROM ${NGINX_IMAGE}", "FROM nginx", "frontend/Dockerfile:23"),
-        (".env.example", "NODE_IMAGE=node:20-alpine", "NODE_IMAGE=node:22-alpine", ".env.example:71"),
+        ("frontend/Dockerfile", "FROM ${NGINX_IMAGE}", "FROM nginx", "frontend/Dockerfile:{line}"),
+        (".env.example", "NODE_IMAGE=node:20-alpine", "NODE_IMAGE=node:22-alpine", ".env.example:{line}"),
         ("deploy/pins.toml", 'tag = "20-alpine"', 'tag = "alpine"', "names no version"),
         ("deploy/pins.toml", '    "frontend/Dockerfile.dev",\n', "", "frontend/Dockerfile.dev:5"),
         (
@@ -158,11 +163,13 @@ def test_a_difference_is_said(project: Path, file: str, good: str, bad: str, sai
     """With the file, the line and the reason; code 1."""
     assert lint(project)[0] == 0
     path = project / file
-    assert good in path.read_text()
-    path.write_text(path.read_text().replace(good, bad, 1))
+    text = path.read_text()
+    assert good in text
+    line = text[: text.index(good)].count("\n") + 1
+    path.write_text(text.replace(good, bad, 1))
     code, found, words = lint(project)
     assert code == 1
-    assert said in json.dumps(found["breaches"])
+    assert said.format(line=line) in json.dumps(found["breaches"])
     assert "Remedy:" in words
 
 
