@@ -1,6 +1,7 @@
 """`.ci/run` ends at once, with the reason, where no engine can be had: no test is run without containers."""
 
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.stack.engine import NAMED
+from tests.unchecked import not_checked
 
 PROJECT = Path(__file__).parents[1]
 _MINUTE_S = 60.0
@@ -28,6 +30,8 @@ def silent(path: Path) -> Iterator[None]:
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
     """Return a folder with a `make` and an `apt-get` that only note that they were called."""
+    if shutil.which("docker") is None:
+        not_checked("there is no docker program here")
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in ("make", "apt-get"):

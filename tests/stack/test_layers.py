@@ -1,6 +1,7 @@
 """No layer of an image holds a compiler or a secret, also when the checkout that it is built from does."""
 
 import py_compile
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from tests.stack.images import CHECKED_OUT, IMAGES, build
 from tests.stack.layers import is_compiler, layers, places
 
 SECRET_FILES = {".env", "redis_password", "api_token", ".netrc", ".npmrc", "id_rsa"}
-SECRET_WORDS = (b"BEGIN RSA PRIVATE", b"BEGIN OPENSSH PRIVATE", b"BEGIN PRIVATE KEY", b"_authToken=")
+SECRET = re.compile(rb"BEGIN (?:[A-Z]+ )*PRIVATE KEY-----(?:\s|\\n)+[A-Za-z0-9+/-]{8}|_authToken=")
+"""A key's first line with what follows it (who reads keys knows the line alone), or a token of npm."""
 OURS = ("/app", "/opt", "/root", "/tmp", "/home", "/usr/share/nginx", "/etc/nginx", "/usr/local/lib/synapse")
 """Where what we lay is, and what a person may have left; the rest is of the base images."""
 CANARY = f"synapse-canary-{secrets.token_hex(8)}"
@@ -107,7 +109,7 @@ def forbidden(docker: Engine, name: str) -> list[str]:
             if member.isfile() and path.startswith(OURS):
                 file = layer.extractfile(member)
                 content = file.read() if file else b""
-                found += [path for word in SECRET_WORDS if word in content]
+                found += [path] if SECRET.search(content) else []
     return found
 
 

@@ -17,8 +17,8 @@ from tests.stack.engine import Engine
 from tests.stack.images import EPOCH
 from tests.stack.standins import ARGUMENTS
 
-MUST_NOT_BE_IN_ENV = {"MODEL_API_KEY", "EMBEDDING_API_KEY"}
-"""Compose reads them only to refuse a start."""
+MUST_NOT_BE_IN_ENV = {"MODEL_API_KEY", "EMBEDDING_API_KEY", "SYNAPSE_PASSPHRASE"}
+"""Compose reads them only to refuse a start, or to refuse to go on in the clear."""
 IN_THE_CONTAINER = {"SYNAPSE_REPOSITORY"}
 """The default is a place in the container, the example one on S3."""
 BOUNDS = ("COLLECTION", "MAX_DOCUMENT_BYTES", "MAX_SESSIONS", "MAX_TURNS", "ANSWER_CACHE_SECONDS")

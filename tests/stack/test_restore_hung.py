@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -64,6 +65,13 @@ def write(stack: Deployment) -> bytes | None:
         client.set(key, 1)
         return key
     return None
+
+
+def answers(stack: Deployment) -> bool:
+    """Say whether Redis answers."""
+    with stack.redis() as client, suppress(redis.RedisError):
+        return bool(client.ping())
+    return False
 
 
 def takes_no_document(stack: Deployment) -> None:
@@ -151,7 +159,9 @@ def test_redis_is_restarted_meanwhile(stack: Deployment, kept: Kept, present: He
     """Old or new, with the reason; what it took after its start stays."""
     with restoring(stack, kept.point) as begun:
         until_swapped(begun)
-        stack.compose("restart", "redis")
+        with begun.stopped():  # else it might be over before Redis is
+            stack.strike("synapse_redis", signal.SIGTERM)
+        wait_until(lambda: answers(stack), "Docker has started Redis again")
         key = write(stack)
         said = begun.said()
     assert begun.process.returncode == 5, said
