@@ -73,6 +73,7 @@ class RedisWireCapture:
     ) -> None:
         self._address = address
         self._spool = spool
+        self._ordered = False
         self._version = _version(address)
         spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._capture = ReplicationCapture(
@@ -88,8 +89,14 @@ class RedisWireCapture:
         self._capture.close()
 
     def wait_for_copy(self) -> Path:
-        """Return when the copy is on local disk and the stream runs; the copy is that file until the cut."""
+        """Return when the copy is on local disk and the stream runs; the copy is that file until the cut.
+
+        Its records are ordered by then (see `rdb_order`), so that nothing is left of that for the cut.
+        """
         self._capture.wait_for_copy()
+        if not self._ordered:
+            self._order()
+            self._ordered = True
         return self._capture.rdb
 
     def cut(self) -> CapturedRedis:
@@ -111,6 +118,14 @@ class RedisWireCapture:
             counts=counts,
             notes=() if counts else (_NO_COUNTS,),
         )
+
+    def _order(self) -> None:
+        beside = self._spool / "ordered.rdb"
+        try:
+            aof.lay_base(self._capture.rdb, beside)
+            beside.rename(self._capture.rdb)
+        except OSError as error:
+            raise unwritten(self._spool, error) from error
 
     def _written(self, length: int | None) -> int:
         """Lay the AOF folder; return the stream bytes used."""

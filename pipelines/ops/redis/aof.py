@@ -43,13 +43,13 @@ class TimeNotes:
 def write_folder(
     root: Path, *, rdb: Path, raw: Path, length: int | None, arrivals: Sequence[tuple[int, int]]
 ) -> int:
-    """Lay `appendonlydir` under `root` from an RDB (see `lay_base`) and a raw stream cut at `length` bytes.
+    """Lay `appendonlydir` under `root` from an RDB (moved) and a raw stream cut at `length` bytes.
 
     Without a length the stream is cut after its last whole command. Returns the stream bytes used.
     Raises DamagedError when the stream is not one of commands or the cut falls inside one.
     """
     (root / FOLDER).mkdir(mode=0o700, parents=True)
-    lay_base(rdb, root / BASE)
+    rdb.rename(root / BASE)
     if length is None:
         length = _whole_length(raw)
     try:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.ops.capture.redis_wire import capture_redis
+from pipelines.ops.capture.redis_wire import RedisWireCapture, capture_redis
 from pipelines.ops.errors import DamagedError
 from pipelines.ops.redis import aof
 from pipelines.ops.redis.boot import Scratch
@@ -38,6 +38,17 @@ def test_every_type_is_ordered_and_loads(live: LiveServer, scratch: Scratch, tmp
     own_save(live, as_it_came.folder / aof.BASE)
     with booted(captured, scratch) as ordered, booted(as_it_came, scratch) as unordered:
         assert differences(digest(unordered.database), digest(ordered.database)) == ()
+
+
+def test_nothing_of_it_is_left_for_the_cut(live: LiveServer, tmp_path: Path) -> None:
+    """The copy is ordered before: what was stored of it then need not be stored again while writes wait."""
+    fill(live, small_keys=1000)
+    with RedisWireCapture(live.address, tmp_path / "spool") as capture:
+        copied = capture.wait_for_copy().read_bytes()
+        assert capture.wait_for_copy().read_bytes() == copied
+        captured = capture.cut()
+    assert (captured.folder / aof.BASE).read_bytes() == copied
+    assert in_order(captured.folder / aof.BASE)
 
 
 def test_the_order_is_that_of_the_keys_alone(live: LiveServer, tmp_path: Path) -> None:
