@@ -16,6 +16,7 @@ OF_OTHERS = (
     "can't set healthcheck.start_interval",
     'The container name "/synapse_redis" is already in use',
     "port is already allocated",
+    "range of CPUs is from",
     "address already in use",
     "container",
     "unhealthy",

@@ -4,7 +4,7 @@
 # Docker notes that a container is unhealthy and does nothing about it. This runs COMMAND for at most SECONDS; one that
 # ends in time with an error says that the server answers and lacks something, which a restart would not mend. When
 # nothing is answered three times in a row, everything in the container is killed, and its restart policy starts it
-# again. A server that has never been well since its start is given sixty checks (10 to 15 minutes).
+# again. A server that has never been well since its start is given sixty checks (12 to 20 minutes).
 set -u
 limit=$1
 shift

@@ -62,6 +62,27 @@ def test_each_service_is_read_as_compose_reads_it(
     assert {name: _in_order(service) for name, service in found.items()} == expected
 
 
+def test_where_it_is_published_when_nobody_says_otherwise(tmp_path: Path) -> None:
+    """The ports that the README names, on this machine alone."""
+    published = {
+        form: {
+            (name, port["host_ip"], port["published"], port["target"])
+            for name, service in rendered(tmp_path, files, NEEDED).items()
+            for port in service.get("ports", ())
+        }
+        for form, files in FORMS.items()
+    }
+    redis = ("redis", "127.0.0.1", "6379", 6379)
+    assert published == {
+        "development": {
+            redis,
+            ("backend", "127.0.0.1", "8000", 8000),
+            ("frontend", "127.0.0.1", "5173", 5173),
+        },
+        "production": {redis, ("frontend", "127.0.0.1", "80", 8080)},
+    }
+
+
 def test_nothing_else_that_production_says_is_passed_over(tmp_path: Path) -> None:
     """A new key is read, or somebody says here why it is not; and no service runs another command."""
     for name, service in rendered(tmp_path, composed.PRODUCTION, NEEDED).items():

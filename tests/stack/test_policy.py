@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.answering.health import PATIENCE_S
+from app.config.worker import GRACE_S
 from app.settings import Settings
 from pipelines.ops.containers.docker import is_secret_name
 from pipelines.ops.pins.model import read_pins
@@ -131,6 +132,9 @@ def test_names_order_and_health(form: tuple[str, dict[str, Any]]) -> None:
         assert list(service["networks"]) == ["synapse_network"], name
     # It is given the time to roll back, and never begins again by itself.
     assert (found["ops"]["stop_grace_period"], found["ops"]["restart"]) == ("2m0s", "no")
+    # Longer than what its workers are given to end what they have begun.
+    assert found["backend"]["stop_grace_period"] == "40s"
+    assert GRACE_S < 40  # the same forty
     assert found["backend"]["depends_on"]["redis"]["condition"] == "service_healthy"
     assert found["frontend"]["depends_on"]["backend"]["condition"] == "service_healthy"
 
