@@ -1,5 +1,7 @@
 """Write a multi-part AOF folder (Redis 7: base, incremental file and manifest) from a capture."""
 
+import errno
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +17,9 @@ INCREMENT = f"{FOLDER}/appendonly.aof.1.incr.aof"
 MANIFEST = f"{FOLDER}/appendonly.aof.manifest"
 _MANIFEST_TEXT = "file appendonly.aof.1.base.rdb seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n"
 _BLOCK = 1 << 20
+MAX_ORDERED = 1 << 30
+"""Bytes of the largest RDB that is ordered: its records are read from all over it, out of the page cache."""
+_MARGIN = 64 << 20
 
 
 class TimeNotes:
@@ -61,13 +66,22 @@ def write_folder(
 
 
 def lay_base(rdb: Path, base: Path) -> None:
-    """Move an RDB to its place as the base, its records ordered by key where all of them are known.
+    """Move an RDB to its place as the base, its records ordered by key where that can be done.
 
-    Raises DamagedError when its checksum is wrong, OSError.
+    It stays as it came when there is little room, when it is so large that looking for its records would
+    take long, or when it has some of unknown types. Raises DamagedError when its checksum is wrong, OSError.
     """
+    size = rdb.stat().st_size
+    if size > MAX_ORDERED or shutil.disk_usage(base.parent).free < 2 * size + _MARGIN:
+        rdb.rename(base)
+        return
     try:
         order_records(rdb, base)
     except UnknownRecordError:
+        rdb.rename(base)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
         rdb.rename(base)
     else:
         rdb.unlink()

@@ -21,11 +21,12 @@ MAX_DOCUMENT = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A list as it is in the store: since when, and what it condemns; one that cannot be read, nothing."""
+    """A list as it is in the store: since when, and what it condemns; nothing when it is not `readable`."""
 
     key: str
     written: float
     objects: frozenset[str]
+    readable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ def read_lists(store: ObjectStore) -> Iterator[Listed]:
         if data is not None:
             document = _read(store, CondemnedList, stored.key, data)
             named = document.objects if document else ()
-            yield Listed(stored.key, stored.written, frozenset(one for one in named if ID.fullmatch(one)))
+            objects = frozenset(one for one in named if ID.fullmatch(one))
+            yield Listed(stored.key, stored.written, objects, document is not None)
 
 
 def read_records(store: ObjectStore) -> Iterator[Recorded]:

@@ -1,6 +1,7 @@
 """The second pass of a prune: delete what ripe lists condemn, no point needs, and nobody has put again."""
 
 import math
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,11 @@ from pipelines.ops.repository.objects import identity_of
 from pipelines.ops.repository.parallel import in_order
 from pipelines.ops.repository.store import ObjectStore, Stored
 from pipelines.ops.repository.times import Times
+
+
+def awake() -> float:
+    """Return seconds that go on while this machine sleeps, unlike the usual monotonic clock of Linux."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class OverError(Exception):

@@ -62,6 +62,8 @@ def guarded(store: ObjectStore, identities: Iterable[str], pace: Pace) -> Guarde
     began = store.clock()
     lists: dict[str, frozenset[str]] = {}
     for listed in read_lists(store):
+        if not listed.readable:
+            continue  # as if it were not seen: a prune that reads it better is waited for
         lists[listed.key] = listed.objects & used
         _pardon(store, lists[listed.key], listed.written, pace.times)
     _outlast(store, lists, pace)

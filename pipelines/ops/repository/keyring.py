@@ -122,7 +122,12 @@ class Keyring:
 
     def change(self, passphrase: Passphrase) -> KeyRef:
         """Put another passphrase in place of the one that opened; at every moment one of the two opens."""
-        old = next(one for one in self.listed() if one.mine)
+        old = next((one for one in self.listed() if one.mine), None)
+        if old is None:
+            raise RefusedError(
+                "The passphrase that opened the repository has been taken away meanwhile.",
+                "Open it with another one, and look at `synapse key list`.",
+            )
         new = self.add(passphrase, old.about.name)
         self.remove(old.id)
         return new

@@ -29,8 +29,8 @@ def needed_by(refs: Sequence[PointRef], load: Load) -> Needed:
         raise DamagedError(
             f"It is not known what {len(unknown)} restore points need, so nothing is deleted:"
             f" {unknown[0].problem}",
-            "Take that manifest from a copy of the repository, or give that point up:"
-            f" `synapse forget {unknown[0].short}`.",
+            "Take that manifest from a copy of the repository, use the newer Synapse that wrote it, or give"
+            f" it up by its whole name: `synapse forget {unknown[0].key}`.",
         )
     objects: set[bytes] = set()
     for found in in_order(lambda ref: _objects(ref, load), refs):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from pipelines.ops.errors import DamagedError, NothingError, OpsError, UsageError
+from pipelines.ops.errors import DamagedError, NothingError, RefusedError, UsageError
 from pipelines.ops.model import FileEntry, RestorePoint
 from pipelines.ops.repository.config import MAX_CHUNK
 from pipelines.ops.repository.documents import digest, from_bytes, to_bytes
@@ -112,7 +112,7 @@ def _looked_at(store: ObjectStore, stored: Stored) -> PointRef | None:
         point = _parse(store, key, data)
     except AbsentError:
         return None
-    except OpsError as error:
+    except (DamagedError, RefusedError) as error:
         identity, time = (name.id, name.time) if name else (key.removeprefix(FOLDER), _UNKNOWN_TIME)
         return PointRef(identity, time, key, problem=error.what)
     return _described(point, key, digest(data, id_key(store)))

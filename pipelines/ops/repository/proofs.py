@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipelines.ops.errors import DamagedError, NothingError, OpsError, UsageError
+from pipelines.ops.errors import DamagedError, NothingError, RefusedError, UsageError
 from pipelines.ops.model import Proof
 from pipelines.ops.repository.documents import digest, from_bytes, to_bytes
 from pipelines.ops.repository.named import name_of, parse_name, put_named
 from pipelines.ops.repository.objects import ID
 from pipelines.ops.repository.sealed import id_key
-from pipelines.ops.repository.store import ObjectStore
+from pipelines.ops.repository.store import AbsentError, ObjectStore
 
 FOLDER = "proofs/"
 MAX_PROOF = 16 * 1024 * 1024
@@ -91,7 +91,10 @@ def _read(store: ObjectStore, point: str) -> Iterator[Proof | _Unreadable]:
     for stored in store.list(folder):
         try:
             yield _parse(store, stored.key, point)
-        except OpsError as error:
+        except AbsentError:
+            continue  # forgotten meanwhile
+        except (DamagedError, RefusedError) as error:
+            # A store that cannot be reached is another matter: nobody may take a good point for unproven.
             yield _Unreadable(error.what)
 
 

@@ -6,18 +6,19 @@ and then every point again, and deletes what the list names, no point needs, and
 `guarding.py` is the backup's side, `times.py` the rules; tests explore every interleaving of both.
 """
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from pipelines.ops.errors import OpsError
 from pipelines.ops.repository.condemned import Listed, read_lists, read_records
 from pipelines.ops.repository.condemning import condemn, sort_objects
 from pipelines.ops.repository.deleting import (
     OverError,
     Pretended,
     Right,
+    awake,
     delete_doomed,
     doomed_by,
     right_to_delete,
@@ -28,6 +29,8 @@ from pipelines.ops.repository.store import ObjectStore
 from pipelines.ops.repository.tally import Tally
 from pipelines.ops.repository.times import Times
 
+_TRIES = 20
+"""Each has a record of its own, and so a turn of time; one that deletes much needs some."""
 Progress = Callable[[int], None]
 
 
@@ -72,7 +75,7 @@ class Pruner:
     read_needed: Callable[[], Needed]
     times: Times
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    monotonic: Callable[[], float] = time.monotonic
+    monotonic: Callable[[], float] = awake
 
     def run(self, *, dry: bool = False, progress: Progress = lambda _objects: None) -> PruneReport:
         """Carry out both passes; with `dry` change nothing. `progress` counts objects that were looked at.
@@ -105,7 +108,9 @@ class Pruner:
 
     def _second_pass(self, *, dry: bool, progress: Progress) -> _SecondPass:
         done = _SecondPass(dry=dry)
-        while not done.whole:
+        for _ in range(_TRIES):
+            if done.whole:
+                break
             now = self.store.clock()
             ripe = [one for one in read_lists(self.store) if self.times.ripe(one.written, now)]
             if dry or not ripe:
@@ -116,6 +121,12 @@ class Pruner:
                 right_to_delete(self.store, self.times, ripe, self.now(), self.monotonic) as right,
             ):
                 self._carry_out(ripe, right, done, progress)
+        if not done.whole:
+            raise OpsError(
+                f"In {_TRIES} tries this prune of {self.store.place} did not get to its end in time: reading"
+                f" every manifest takes longer than {self.times.turn / 60:.0f} minutes.",
+                "Forget some restore points, or prune from a machine that is nearer to the store.",
+            )
         return done
 
     def _carry_out(self, ripe: list[Listed], right: Right, done: _SecondPass, progress: Progress) -> None:

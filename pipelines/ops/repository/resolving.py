@@ -44,6 +44,9 @@ def _latest(points: Sequence[PointRef], place: str, now: datetime) -> PointRef:
 
 def _named(points: Sequence[PointRef], name: str, place: str) -> PointRef:
     time = name.replace("-", "").replace(":", "").replace(" ", "T").upper()
+    exact = next((ref for ref in points if ref.key == name), None)
+    if exact is not None:
+        return exact
     meant = [ref for ref in points if name and (ref.id.startswith(name) or stamp(ref.time).startswith(time))]
     # A damaged copy under another name must not stand in the way of the good one.
     meant = [ref for ref in meant if not ref.problem] or meant

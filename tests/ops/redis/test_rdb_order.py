@@ -141,3 +141,29 @@ def records(data: bytes) -> bytes:
     """Return the bytes of all records of the only database."""
     (one,) = databases(data, lambda _begin, _key: None)
     return data[one.begin : one.end]
+
+
+def test_large_values_are_not_gathered(live: LiveServer, tmp_path: Path) -> None:
+    """Values of some blocks, among small ones, come through as they are."""
+    with live.client() as client:
+        for number in range(3):
+            client.set(f"large:{number}", random.Random(SEED + number).randbytes(9 << 20))
+            client.mset({f"small:{number}:{at}": at for at in range(500)})
+    rdb = own_save(live, tmp_path / "saved.rdb")
+    order_records(rdb, tmp_path / "ordered.rdb")
+    assert (tmp_path / "ordered.rdb").stat().st_size == rdb.stat().st_size
+    assert sum(map(len, in_order(tmp_path / "ordered.rdb"))) == 1503
+    for number in range(3):
+        value = random.Random(SEED + number).randbytes(9 << 20)
+        assert value in (tmp_path / "ordered.rdb").read_bytes()
+
+
+def test_one_that_is_too_large_stays_as_it_came(
+    live: LiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its records would be read from all over a file that memory does not hold."""
+    rdb = saved(live, tmp_path)
+    whole = rdb.read_bytes()
+    monkeypatch.setattr(aof, "MAX_ORDERED", len(whole) - 1)
+    aof.lay_base(rdb, tmp_path / "base")
+    assert (tmp_path / "base").read_bytes() == whole

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipelines.ops.errors import DamagedError, OpsError
+from pipelines.ops.errors import DamagedError, OpsError, UnreachableError
 from pipelines.ops.repository.condemned import put_list, put_record, read_lists, read_records
 from pipelines.ops.repository.condemning import condemn
 from pipelines.ops.repository.guarding import Pace
@@ -329,3 +329,49 @@ def test_who_must_not_wait_later_waits_before(kept: Kept) -> None:
     assert len(told) == 1
     assert "20 minutes" in told[0]
     assert 2 * TURN < kept.clock() - began <= 2 * TURN + 2
+
+
+def test_a_point_whose_store_does_not_answer_is_not_taken_for_another(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither for a damaged nor for an unproven one: nobody may forget it for that."""
+    (ref,) = kept.repository.points()
+    kept.prove(ref)
+    get = kept.store.get
+
+    def away(key: str, *, limit: int) -> bytes:
+        if key.startswith(folder):
+            raise UnreachableError("The store does not answer.", "Try again.")
+        return get(key, limit=limit)
+
+    monkeypatch.setattr(kept.store, "get", away)
+    folder = "proofs/"
+    with pytest.raises(UnreachableError):
+        kept.repository.standing(ref.id)
+    folder = "points/"
+    with pytest.raises(UnreachableError):
+        kept.repository.points()
+
+
+def test_a_stray_copy_is_given_up_by_its_whole_name(kept: Kept) -> None:
+    """What a prune says to type removes that copy, and no point whose name begins alike."""
+    (ref,) = kept.repository.points()
+    stray = f"{ref.key}.bak"
+    kept.store.put(stray, kept.store.get(ref.key, limit=1 << 20))
+    with pytest.raises(DamagedError) as raised:
+        kept.repository.prune()
+    typed = raised.value.hint.split("synapse forget ")[1].rstrip("`.")
+    kept.repository.forget(kept.repository.resolve(typed))
+    assert [one.key for one in kept.repository.points()] == [ref.key]
+    kept.check()
+
+
+def test_a_backup_waits_for_who_may_read_a_list_that_it_cannot(kept: Kept) -> None:
+    """It does not take such a list for an empty one."""
+    kept.repository.prune()
+    (listed,) = read_lists(kept.store)
+    kept.store.put(listed.key, b"{", replace=True)
+    put_record(kept.store, "deleting", kept.clock.machine(), [listed.key])
+    began = kept.clock()
+    kept.backup(b"anything")
+    assert kept.clock() - began > 2 * TURN
