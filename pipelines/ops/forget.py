@@ -9,7 +9,7 @@ from pipelines.ops.errors import NothingError, RefusedError
 from pipelines.ops.reporting import Reporter
 from pipelines.ops.repository import PointRef, Repository, Standing
 from pipelines.ops.repository.resolving import AHEAD
-from pipelines.ops.retention import Candidate, Policy, State, retention
+from pipelines.ops.retention import NEWEST_PROVEN, Candidate, Policy, State, retention
 
 NO_RULE = "no rule keeps it"
 DAMAGED = "damaged, and a newer one is proven"
@@ -55,9 +55,7 @@ def choose_by_name(
     """Name the points to remove. RefusedError for the newest proven one of its kind, without `force`."""
     meant = {ref.id: ref for ref in (repository.resolve(name) for name in names)}
     if not force:
-        good = {
-            one.ref.id for one in choose(repository, Policy(last=1), now) if "newest proven" in one.reasons
-        }
+        good = {one.ref.id for one in choose(repository, Policy(last=1), now) if NEWEST_PROVEN in one.reasons}
         for ref in meant.values():
             if ref.id in good:
                 raise RefusedError(

@@ -6,6 +6,9 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+NEWEST_PROVEN = "newest proven"
+"""The reason that no rule can take away."""
+
 
 class State(StrEnum):
     """What is known of a point: only `PROVEN` is good; `UNREADABLE` has a manifest that cannot be read."""
@@ -132,7 +135,7 @@ def _keep_the_good(
 ) -> None:
     newest = next((point for point in usable if point.state is State.PROVEN), None)
     if newest is not None:
-        reasons[newest.id].append("newest proven")
+        reasons[newest.id].append(NEWEST_PROVEN)
     for point in members:
         alone = newest is None or newest.time < point.time
         if point.state is State.DAMAGED and point.time <= latest and alone:

@@ -10,8 +10,8 @@ from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.options import Json
 from pipelines.ops.cli.passphrases import asked_passphrase, new_passphrase
 from pipelines.ops.cli.wiring import settings_here
+from pipelines.ops.opening import with_passphrase
 from pipelines.ops.repository import store_at
-from pipelines.ops.repository.encryption import NoPassphraseError
 from pipelines.ops.repository.keyring import KeyRef, Keyring
 from pipelines.ops.settings import OpsSettings
 
@@ -77,13 +77,7 @@ def remove_key(
 
 def _opened(settings: OpsSettings, output: Output) -> Keyring:
     store = store_at(settings.repository, output.reporter.note)
-    try:
-        return Keyring.open(store, settings.passphrase)
-    except NoPassphraseError:
-        asked = asked_passphrase()
-        if asked is None:
-            raise
-        return Keyring.open(store, asked)
+    return with_passphrase(lambda phrase: Keyring.open(store, phrase), settings.passphrase, asked_passphrase)
 
 
 def _row(one: KeyRef) -> dict[str, object]:

@@ -81,9 +81,14 @@ def outlast_prunes(store: ObjectStore, pace: Pace, note: Callable[[str], None]) 
             f"A prune of {store.place} is deleting, or died while it did: waiting until it has ended, for"
             f" {2 * pace.times.turn / 60:.0f} minutes at most."
         )
-    while waiting:
+    _wait_for(store, waiting, pace)
+
+
+def _wait_for(store: ObjectStore, records: Iterable[Recorded], pace: Pace) -> None:
+    """Return when each of them has gone, or is too old to be one of a prune that deletes."""
+    waiting = list(records)
+    while waiting := [record for record in waiting if _alive(store, record, pace.times)]:
         pace.wait(POLL_S)
-        waiting = [record for record in waiting if _alive(store, record, pace.times)]
 
 
 def _alive(store: ObjectStore, record: Recorded, times: Times) -> bool:
@@ -108,11 +113,7 @@ def _pardon(store: ObjectStore, identities: Iterable[str], listed: float, times:
 
 def _outlast(store: ObjectStore, lists: Mapping[str, frozenset[str]], pace: Pace) -> None:
     """Wait until every prune that may delete one of the objects has ended, or is too old to go on."""
-    waiting = [record for record in read_records(store) if _concerns(record, lists)]
-    while waiting:
-        waiting = [record for record in waiting if _alive(store, record, pace.times)]
-        if waiting:
-            pace.wait(POLL_S)
+    _wait_for(store, [record for record in read_records(store) if _concerns(record, lists)], pace)
 
 
 def _concerns(record: Recorded, lists: Mapping[str, frozenset[str]]) -> bool:

@@ -64,7 +64,6 @@ class _SecondPass:
     gone: frozenset[str] = frozenset()
     deleted: Tally = field(default_factory=Tally)
     hidden: bool = False
-    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,25 +108,22 @@ class Pruner:
     def _second_pass(self, *, dry: bool, progress: Progress) -> _SecondPass:
         done = _SecondPass(dry=dry)
         for _ in range(_TRIES):
-            if done.whole:
-                break
             now = self.store.clock()
             ripe = [one for one in read_lists(self.store) if self.times.ripe(one.written, now)]
             if dry or not ripe:
                 self._carry_out(ripe, Pretended(self.store, self.times, self.monotonic, now), done, progress)
-                continue
+                return done
             with (
                 suppress(OverError),
                 right_to_delete(self.store, self.times, ripe, self.now(), self.monotonic) as right,
             ):
                 self._carry_out(ripe, right, done, progress)
-        if not done.whole:
-            raise OpsError(
-                f"In {_TRIES} tries this prune of {self.store.place} did not get to its end in time: reading"
-                f" every manifest takes longer than {self.times.turn / 60:.0f} minutes.",
-                "Forget some restore points, or prune from a machine that is nearer to the store.",
-            )
-        return done
+                return done
+        raise OpsError(
+            f"In {_TRIES} tries this prune of {self.store.place} did not get to its end in time: reading"
+            f" every manifest takes longer than {self.times.turn / 60:.0f} minutes.",
+            "Forget some restore points, or prune from a machine that is nearer to the store.",
+        )
 
     def _carry_out(self, ripe: list[Listed], right: Right, done: _SecondPass, progress: Progress) -> None:
         # Another prune may have ended with some of them since, so that no backup need know them.
@@ -142,7 +138,6 @@ class Pruner:
         done.lists = frozenset(one.key for one in there)
         done.gone = frozenset(doomed) if done.dry else frozenset()
         self._clear([] if done.dry else done.lists)
-        done.whole = True
 
     def _clear(self, keys: Iterable[str]) -> None:
         for key in keys:

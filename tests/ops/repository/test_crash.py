@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.ops.errors import OpsError, UnreachableError
+from pipelines.ops.errors import OpsError
 from pipelines.ops.model import FaissSource, RestorePoint
 from pipelines.ops.repository import FolderStore, InMemoryStore, PointRef, Repository
 from pipelines.ops.repository.store import Stored
+from tests.ops.repository.dying import DyingStore
 from tests.passphrases import KINDS, of_kind
 
 SEED = 20260708
@@ -97,28 +98,13 @@ def test_sigkill_at_random_moments_for_long(tmp_path: Path) -> None:
     kill_and_look(tmp_path / "r", 500, SEED + 1)
 
 
-class FailingStore(InMemoryStore):
-    """A store that works for some writes and settles, and then for none."""
-
-    def __init__(self, values: dict[str, bytes], works: int) -> None:
-        super().__init__()
-        self.values = dict(values)
-        self.works = works
-
-    def put(self, key: str, data: bytes, *, replace: bool = False) -> None:
-        """Store a value while the store works."""
-        self._count()
-        super().put(key, data, replace=replace)
+class FailingStore(DyingStore):
+    """One that counts settling as well."""
 
     def settle(self, keys: Iterable[str]) -> None:
-        """Settle while the store works."""
-        self._count()
+        """Settle while it works."""
+        self.count()
         super().settle(keys)
-
-    def _count(self) -> None:
-        self.works -= 1
-        if self.works < 0:
-            raise UnreachableError("The store went away.", "Plug it in.")
 
 
 def backup(repository: Repository, content: bytes, point: RestorePoint) -> PointRef:
@@ -141,7 +127,7 @@ def test_a_failure_at_every_step(kind: str | None) -> None:
     content = fresh.randbytes(6_000_000)
     completed = 0
     for works in range(30):
-        failing = FailingStore(store.values, works)
+        failing = FailingStore(dict(store.values), works)
         repository = Repository.open(failing, passphrase)
         try:
             published = backup(repository, content, later)

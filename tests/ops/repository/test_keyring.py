@@ -13,6 +13,7 @@ from pipelines.ops.repository import FolderStore, InMemoryStore, Repository
 from pipelines.ops.repository.encryption import NoPassphraseError, WrongPassphraseError
 from pipelines.ops.repository.keyring import MAX_MADE, Keyring
 from pipelines.ops.repository.store import ObjectStore, Stored
+from tests.ops.repository.dying import DyingStore
 from tests.passphrases import OTHER, PHRASE, cheap
 
 THIRD = "a third phrase of ours"
@@ -126,35 +127,11 @@ def test_two_operators_who_add_at_once_lose_nothing(tmp_path: Path) -> None:
     assert sorted(one.about.name for one in ring(store).listed()) == sorted(["first", *names])
 
 
-class DyingStore(InMemoryStore):
-    """A store that carries out so many writes and deletions, and then none any more."""
-
-    def __init__(self, values: dict[str, bytes], works: int) -> None:
-        super().__init__()
-        self.values = dict(values)
-        self.works = works
-
-    def put(self, key: str, data: bytes, *, replace: bool = False) -> None:
-        """Store a value while the store works."""
-        self._count()
-        super().put(key, data, replace=replace)
-
-    def delete(self, key: str) -> bool:
-        """Remove a value while the store works."""
-        self._count()
-        return super().delete(key)
-
-    def _count(self) -> None:
-        self.works -= 1
-        if self.works < 0:
-            raise UnreachableError("The process was killed.", "Run the command again.")
-
-
 def test_a_change_that_dies_anywhere_leaves_a_passphrase(store: InMemoryStore) -> None:
     """Between any two steps the old or the new phrase opens, and running it again ends it."""
     states = []
     for works in range(10):
-        dying = DyingStore(store.values, works)
+        dying = DyingStore(dict(store.values), works)
         try:
             ring(dying).change(cheap(OTHER))
             done = True

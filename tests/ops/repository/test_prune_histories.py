@@ -1,14 +1,13 @@
 """In any history of backups, forgetting and pruning every point restores, and nothing unneeded is left."""
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.ops.errors import DamagedError, OpsError, UnreachableError
+from pipelines.ops.errors import DamagedError, OpsError
 from pipelines.ops.repository import FolderStore, InMemoryStore, Repository
 from pipelines.ops.repository.storing import StoredFiles
+from tests.ops.repository.dying import DyingStore
 from tests.ops.repository.keeping import DAY, HOUR, Kept, keys
 
 CONTENTS = st.sets(st.sampled_from([bytes([number]) * 40 for number in range(6)]), max_size=4).map(
@@ -23,30 +22,6 @@ STEPS = st.one_of(
     st.tuples(st.just("prune dies"), st.integers(0, 12)),
     st.tuples(st.just("wait"), st.sampled_from([1.0, HOUR, 6 * HOUR, 12 * HOUR, DAY])),
 )
-
-
-class Mortal(InMemoryStore):
-    """A store of the same values that is gone after some changes, as for a process that is killed."""
-
-    def __init__(self, store: InMemoryStore, now: Callable[[], float], works: int) -> None:
-        super().__init__(now=now)
-        self.values, self.times = store.values, store.times
-        self._works = works
-
-    def put(self, key: str, data: bytes, *, replace: bool = False) -> None:
-        """Put while it works."""
-        self._count()
-        super().put(key, data, replace=replace)
-
-    def delete(self, key: str) -> bool:
-        """Delete while it works."""
-        self._count()
-        return super().delete(key)
-
-    def _count(self) -> None:
-        self._works -= 1
-        if self._works < 0:
-            raise UnreachableError("It is gone.", "It was killed.")
 
 
 class History:
@@ -103,7 +78,9 @@ class History:
     def _prune_dies(self, works: int) -> None:
         kept = self.kept
         assert isinstance(kept.store, InMemoryStore)
-        repository = Repository.open(Mortal(kept.store, kept.clock, works))
+        mortal = DyingStore(kept.store.values, works, kept.clock)
+        mortal.times = kept.store.times
+        repository = Repository.open(mortal)
         try:
             repository.prune()
         except OpsError:
