@@ -42,7 +42,11 @@ class Hung:
         with one.client() as client:
             client.delete("key:1")
         self.process = self._restore(STEPS[stage])
-        wait_until(self._hangs, f"it hangs while it is {stage}")
+
+    def hangs(self) -> bool:
+        """Say whether all its processes are stopped, or have ended and nobody takes note any more."""
+        assert self.process.poll() is None, "it ended"
+        return all(state_of(pid) in "TZ" for pid in (self.process.pid, *below(self.process.pid)))
 
     def kill(self) -> None:
         """Kill it; what it started dies with it."""
@@ -87,10 +91,6 @@ class Hung:
         assert differences(self._saved, self.one.digest(self.work)) == ()
         return new
 
-    def _hangs(self) -> bool:
-        assert self.process.poll() is None, "it ended"
-        return all(state_of(pid) == "T" for pid in (self.process.pid, *below(self.process.pid)))
-
     def _restore(self, step: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [sys.executable, "-m", "tests.ops.restore.hanging_child", step, self.point],
@@ -113,4 +113,5 @@ def hung_restore(root: Path, family: str, stage: str) -> Iterator[Hung]:
     with stack(root, family) as one:
         hung = Hung(one, stage)
         with ended(hung.process):
+            wait_until(hung.hangs, f"it hangs while it is {stage}")
             yield hung
