@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -64,6 +65,13 @@ def write(stack: Deployment) -> bytes | None:
         client.set(key, 1)
         return key
     return None
+
+
+def answers(stack: Deployment) -> bool:
+    """Say whether Redis answers."""
+    with stack.redis() as client, suppress(redis.RedisError):
+        return bool(client.ping())
+    return False
 
 
 def takes_no_document(stack: Deployment) -> None:
@@ -145,6 +153,22 @@ def test_it_is_frozen_after_the_swap_and_removed(stack: Deployment, kept: Kept, 
     said = stack.compose("run", "--rm", "-T", "ops", "verify", "--level", "1").stderr
     assert "An interrupted restore was found and finished." in said
     assert held(stack) == kept.held != present
+
+
+def test_redis_is_restarted_meanwhile(stack: Deployment, kept: Kept, present: Held) -> None:
+    """Old or new, with the reason; what it took after its start stays."""
+    with restoring(stack, kept.point) as begun:
+        until_swapped(begun)
+        with begun.stopped():  # else it might be over before Redis is
+            stack.strike("synapse_redis", signal.SIGKILL)  # it takes no SIGTERM while it writes its first AOF
+        wait_until(lambda: answers(stack), "Docker has started Redis again")
+        key = write(stack)
+        said = begun.said()
+    assert begun.process.returncode == 5, said
+    assert ("The new data had to stay." in said) != ("The old data is back." in said)
+    wait_until(lambda: stack.healthy("synapse_backend"), "the backend has found Redis again")
+    assert key is None or has(stack, key)
+    assert held(stack) == (kept.held if "The new data had to stay." in said else present), said
 
 
 def test_the_backend_is_restarted_meanwhile(stack: Deployment, kept: Kept, present: Held) -> None:

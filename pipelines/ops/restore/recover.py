@@ -28,7 +28,9 @@ from pipelines.ops.spools import remove_dead
 
 Ended = Literal["finished", "undone"]
 _RETURN_S = 10.0
-"""A target that was killed is given this time to come back."""
+"""A target is given this time to answer."""
+_RESTART_S = 75.0
+"""And this when it was lost in the middle of a restore: Docker waits up to a minute before another start."""
 _POLL_S = 0.1
 
 
@@ -48,7 +50,7 @@ def recover(work: Context) -> Ended | None:
             return None
         if journal.swap is not None:
             address = address_of(work, journal.swap)
-            _wait_for(address)
+            _wait_for(work, address)
             with claimed(address):
                 return end(work, journal)
         if journal.lay is None:
@@ -65,7 +67,7 @@ def end(work: Context, journal: Journal, *, failed: bool = False, safety: Safety
     new = journal.compared
     if journal.swap is not None:
         address = address_of(work, journal.swap)
-        _wait_for(address)
+        _wait_for(work, address, lost=failed)
         with talking_to(address), WritePause(address) as pause:
             new = _free(work, journal, journal.swap, pause, failed=failed, safety=safety)
             journal = _decided(work, journal, new=new)
@@ -179,9 +181,13 @@ def _decided(work: Context, journal: Journal, *, new: bool) -> Journal:
     return journal
 
 
-def _wait_for(address: RedisAddress) -> None:
-    """Give a target that was killed the time to come back; one that loads its data is back."""
-    deadline = time.monotonic() + _RETURN_S
+def _wait_for(work: Context, address: RedisAddress, *, lost: bool = False) -> None:
+    """Give a target the time to come back; one that loads its data is back."""
+    if _is_back(address):
+        return
+    limit = _RESTART_S if lost else _RETURN_S
+    work.watch.note(f"{named(address)} does not answer; waiting up to {limit:g} s for it ...")
+    deadline = time.monotonic() + limit
     while not _is_back(address):
         if time.monotonic() > deadline:
             raise UnreachableError(
