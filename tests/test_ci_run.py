@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.engine import NAMED
+from tests.stack import engine
+from tests.stack.engine import NAMED, NoEngineError
 from tests.unchecked import not_checked
 
 PROJECT = Path(__file__).parents[1]
@@ -71,6 +72,18 @@ def test_what_is_there_is_silent(programs: Path, tmp_path: Path) -> None:
     assert code
     assert "silent.sock gave no answer within" in said, said
     assert "make test" not in _called(tmp_path)
+
+
+def test_it_answers_and_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that tells its version, and then hangs with a container, is given up, too."""
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\n[ "$1" = version ] || exec sleep 300\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv(NAMED, "unix:///hangs.sock")
+    monkeypatch.setattr(engine, "docker_client", lambda: str(docker))
+    monkeypatch.setattr(engine, "PROOF_S", 1.0)
+    with pytest.raises(NoEngineError, match="hangs.sock answers, but ran no container within 1 s"):
+        engine.prove()
 
 
 def _called(folder: Path) -> str:

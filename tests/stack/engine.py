@@ -25,6 +25,8 @@ PROBES_STARTS = 25
 _START_S = 45.0
 _STOP_S = 60.0
 _ANSWER_S = 20.0
+PROOF_S = 50.0
+"""How long a proof may take, so that whoever runs the tests has its word within the first minute."""
 _BESIDE = ("--bridge", "none", "--default-address-pool", "base=10.213.0.0/16,size=24")
 """No `docker0`, and other addresses than the engine that it runs beside.
 
@@ -161,6 +163,7 @@ def _answers(root: Path) -> bool:
 
 def prove() -> str:
     """Run a program in a container of an engine; return the engine's version. Raises NoEngineError."""
+    deadline = time.monotonic() + PROOF_S
     busybox = shutil.which("busybox")
     if busybox is None:
         raise NoEngineError("there is no busybox to run in a container; Debian's package is busybox-static")
@@ -168,13 +171,23 @@ def prove() -> str:
         see_that_it_answers(found)
         shutil.copy(busybox, Path(folder) / "busybox")
         (Path(folder) / "Dockerfile").write_text("FROM scratch\nCOPY busybox /busybox\n")
-        found.docker("build", "--quiet", "--tag", "synapse-prove", folder)
-        said = found.docker("run", "--rm", "--network", "none", "synapse-prove", "/busybox", "echo", "runs")
-        with suppress(AssertionError):
-            found.docker("rmi", "synapse-prove")
-        if said.strip() != "runs":
-            raise NoEngineError(f"a container said {said!r}")
+        try:
+            _build_and_run(found, folder, deadline)
+        except subprocess.TimeoutExpired as error:
+            raise NoEngineError(f"{found.host} answers, but ran no container within {PROOF_S:g} s") from error
         return found.version()
+
+
+def _build_and_run(found: Engine, folder: str, deadline: float) -> None:
+    def docker(*arguments: str) -> str:
+        return found.docker(*arguments, timeout=deadline - time.monotonic())
+
+    docker("build", "--quiet", "--tag", "synapse-prove", folder)
+    said = docker("run", "--rm", "--network", "none", "synapse-prove", "/busybox", "echo", "runs")
+    with suppress(AssertionError):
+        docker("rmi", "synapse-prove")
+    if said.strip() != "runs":
+        raise NoEngineError(f"a container said {said!r}")
 
 
 if __name__ == "__main__":
