@@ -82,7 +82,7 @@ def test_it_answers_and_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv(NAMED, "unix:///hangs.sock")
     monkeypatch.setattr(engine, "docker_client", lambda: str(docker))
     monkeypatch.setattr(engine, "PROOF_S", 1.0)
-    with pytest.raises(NoEngineError, match="hangs.sock answers, but ran no container within 1 s"):
+    with pytest.raises(NoEngineError, match=r"hangs\.sock answers, but ran no container within 1 s"):
         engine.prove()
 
 
