@@ -12,7 +12,7 @@ from pipelines.ops.cli.console import guarded
 from pipelines.ops.cli.freshness import timespan
 from pipelines.ops.cli.options import DryRun, Json, Yes
 from pipelines.ops.cli.wiring import stack_context
-from pipelines.ops.errors import UsageError
+from pipelines.ops.errors import RefusedError, UsageError
 from pipelines.ops.forget import Choice, carry_out, choose, choose_by_name
 from pipelines.ops.retention import Policy
 
@@ -65,17 +65,24 @@ def forget(
         _check(points or [], policy)
         repository = stack_context(output).repository
         now = datetime.now(UTC)
-        choices = (
-            choose_by_name(repository, points, now, force=force)
-            if points
-            else choose(repository, policy, now)
-        )
+
+        def chosen() -> list[Choice]:
+            if points:
+                return choose_by_name(repository, points, now, force=force)
+            return choose(repository, policy, now)
+
+        choices = chosen()
         doomed = [one for one in choices if not one.kept]
         lines = [_listing(choices)]
         done = bool(doomed) and not dry_run
         if done and not yes:
             output.errors.print(lines.pop(), highlight=False, markup=False)
             done = _asked(len(doomed))
+            if done and [one for one in chosen() if not one.kept] != doomed:
+                raise RefusedError(
+                    "The restore points changed while you were asked; none was forgotten.",
+                    "Run the command again, and look at what it lists now.",
+                )
         if done:
             carry_out(repository, choices, output.reporter)
         lines.append(_said(choices, done=done))

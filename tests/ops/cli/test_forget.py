@@ -3,8 +3,10 @@
 import io
 import json
 import os
+import pty
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -59,15 +61,19 @@ class Laid:
         """Count the objects."""
         return sum(1 for _ in self.repository.store.list("objects/"))
 
+    def environ(self) -> dict[str, str]:
+        """Return the settings of the commands."""
+        return {
+            "PATH": os.environ["PATH"],
+            "DATA_DIR": str(self.root / "data"),
+            "SYNAPSE_REPOSITORY": str(self.folder),
+        }
+
     def run(self, *arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
         """Run a command that must end with a code."""
         done = subprocess.run(
             [BIN / "synapse", *arguments],
-            env={
-                "PATH": os.environ["PATH"],
-                "DATA_DIR": str(self.root / "data"),
-                "SYNAPSE_REPOSITORY": str(self.folder),
-            },
+            env=self.environ(),
             cwd=self.root,
             capture_output=True,
             text=True,
@@ -78,6 +84,25 @@ class Laid:
         assert done.returncode == code, done.stderr + done.stdout
         assert "Traceback" not in done.stderr
         return done
+
+    def answered(self, *arguments: str, meanwhile: Callable[[], object]) -> tuple[int, str]:
+        """Run a command on a terminal, and agree to what it asks once something has happened meanwhile."""
+        child, terminal = pty.fork()
+        if child == 0:
+            os.chdir(self.root)
+            os.execve(BIN / "synapse", ["synapse", *arguments], self.environ())
+        shown, asked = b"", False
+        while True:
+            try:
+                shown += os.read(terminal, 65536)
+            except OSError:  # what a terminal gives when its program has ended
+                break
+            if not asked and b"[y/N]" in shown:
+                asked = True
+                meanwhile()
+                os.write(terminal, b"y\n")
+        os.close(terminal)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), " ".join(shown.decode().split())
 
     def told(self, *arguments: str, code: int = 0) -> Any:  # what JSON holds
         """Run a command with --json, and return its document."""
@@ -171,6 +196,21 @@ def test_a_point_is_forgotten_by_name(laid: Laid) -> None:
     assert "forget" in laid.run("prune", code=4).stderr
     laid.run("forget", broken.short, "--yes")
     laid.run("prune")
+
+
+def test_what_was_agreed_to_is_what_goes(laid: Laid) -> None:
+    """A point that was taken or proven while somebody was asked may make another choice: it is asked anew."""
+    laid.point(2 * HOUR)
+    laid.point(3 * HOUR)
+    policy = ("forget", "--keep-last", "1")
+    code, shown = laid.answered(*policy, meanwhile=lambda: laid.point(HOUR))
+    assert code == 6, shown
+    assert "changed while you were asked; none was forgotten" in shown
+    assert len(laid.repository.points()) == 3
+    code, shown = laid.answered(*policy, meanwhile=lambda: None)
+    assert code == 0, shown
+    assert "2 restore points are forgotten" in shown
+    assert len(laid.repository.points()) == 1
 
 
 @pytest.mark.parametrize(
