@@ -100,5 +100,17 @@ def write_config(store: ObjectStore, config: RepositoryConfig) -> None:
     store.settle([KEY])
 
 
+def check_same(store: ObjectStore, config: RepositoryConfig) -> None:
+    """Raise RefusedError when the store has become another repository since its config was read.
+
+    Of two that make one at the same moment, on a store that cannot put only what is not there, one loses.
+    """
+    if read_config(store) != config:
+        raise RefusedError(
+            f"The repository in {store.place} was made anew meanwhile.",
+            "Run the command again: it then writes into the repository that is there now.",
+        )
+
+
 def _holds_points(store: ObjectStore) -> bool:
     return next(store.list("points/"), None) is not None

@@ -21,7 +21,7 @@ from pipelines.ops.repository import (
     storing,
 )
 from pipelines.ops.repository.chunking import FastCdc
-from pipelines.ops.repository.config import RepositoryConfig, read_config, write_config
+from pipelines.ops.repository.config import RepositoryConfig, check_same, read_config, write_config
 from pipelines.ops.repository.guarding import PACE, Pace, outlast_prunes
 from pipelines.ops.repository.measuring import Stats, measure
 from pipelines.ops.repository.needed import needed_by
@@ -29,7 +29,7 @@ from pipelines.ops.repository.passphrase import Passphrase
 from pipelines.ops.repository.points import PointRef
 from pipelines.ops.repository.proofs import Standing
 from pipelines.ops.repository.pruning import Pruner, PruneReport
-from pipelines.ops.repository.sealed import cuts, seen_alike
+from pipelines.ops.repository.sealed import below, cuts, seen_alike
 from pipelines.ops.repository.slots import About
 from pipelines.ops.repository.store import ObjectStore
 from pipelines.ops.repository.storing import StoredFiles
@@ -108,8 +108,10 @@ class Repository:
     def publish(self, point: RestorePoint) -> PointRef:
         """Make a restore point visible, after looking that every object it names is there, and stays.
 
-        Waits for a prune that may be deleting what it needs; see `guarding`.
+        Waits for a prune that may be deleting what it needs; see `guarding`. RefusedError when this is not
+        the repository any more that was opened.
         """
+        check_same(below(self.store), self.config)
         return points.publish(self.store, point, self.pace)
 
     def outlast_prunes(self, note: Callable[[str], None]) -> None:

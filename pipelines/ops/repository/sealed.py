@@ -99,6 +99,11 @@ class SealedStore:
         return self.below.delete(key)
 
 
+def below(store: ObjectStore) -> ObjectStore:
+    """Return where config and keys are: the store below where values are sealed, else the store itself."""
+    return store.below if isinstance(store, SealedStore) else store
+
+
 def id_key(store: ObjectStore) -> bytes | None:
     """Return the key of the BLAKE3 hashes that name what is in a store; None where they are plain."""
     return store.keys.ids if isinstance(store, SealedStore) else None

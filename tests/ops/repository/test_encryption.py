@@ -384,3 +384,23 @@ def test_a_plain_value_is_not_taken_for_a_sealed_one() -> None:
     assert repository.standing(ref.id) is Standing.UNPROVEN
     with pytest.raises(OpsError, match="does not open"):
         repository.load(repository.resolve(point.id))
+
+
+@pytest.mark.parametrize("passphrase", [None, cheap()])
+def test_the_loser_of_two_makers_publishes_nothing(passphrase: Passphrase | None) -> None:
+    """Where a put cannot ask for a free key, both think that they made it: what one sealed, no key opens."""
+    store, beside = InMemoryStore(), InMemoryStore()
+    loser = Repository.create(store, passphrase=passphrase)
+    Repository.create(beside, passphrase=passphrase)
+    files = loser.store_files([("file", io.BytesIO(b"bytes"))]).files
+    point = RestorePoint(
+        host="h", software={}, started=NOON, finished=NOON, faiss=FaissSource(way="folder", files=files)
+    )
+    for key, value in beside.values.items():
+        store.put(key, value, replace=True)
+    with pytest.raises(RefusedError, match="was made anew meanwhile"):
+        loser.publish(point)
+    winner = Repository.open(store, passphrase)
+    assert winner.points() == []
+    winner.store_files([("file", io.BytesIO(b"bytes"))])
+    assert winner.publish(point).id
