@@ -19,8 +19,8 @@ _SOURCES = ("the sources",)
 _BUILT = ("the images of this commit",)
 
 STEPS = (
-    Step("check", "format, lint, import contracts, types", (), _SOURCES, limit_s=900, gate=True),
-    Step("page", "the page's unit tests", (), _SOURCES, limit_s=600, gate=True),
+    Step("check", "format, lint, import contracts, types", (), _SOURCES, limit_s=1500, gate=True),
+    Step("page", "the page's unit tests", (), _SOURCES, limit_s=1200, gate=True),
     Step(
         "unit", "tests of the service, the pipelines and the contracts", (), _SOURCES, limit_s=1200, gate=True
     ),
