@@ -7,10 +7,11 @@ import sys
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from tests.bench.starts import table
-from tests.stack.coming_up import Times
+from tests.stack.coming_up import Times, goal_of
 from tests.stack.engine import NAMED
 
 PROJECT = Path(__file__).parents[1]
@@ -45,10 +46,28 @@ def test_the_table_has_medians_reference_and_goal() -> None:
         for number in range(3)
     ]
     console = Console(width=130, record=True, file=StringIO())
-    console.print(table("production", "26.1", runs))
+    console.print(table("production", "26.1", runs, 10))
     lines = {line.split()[0]: line.split()[1:] for line in console.export_text().splitlines() if line.strip()}
     assert lines["production"][:3] == ["on", "Docker", "26.1:"]
     assert lines["redis"] == ["1.0", "2.0", "4.0"]
     assert lines["backend"] == ["2.0", "6.0", "8.0"]
     assert lines["frontend"] == ["1.0", "8.0", "14.0"]
     assert lines["all"] == ["8.0", "14.0", "30.0", "10.0"]
+
+
+@pytest.mark.parametrize(
+    ("probed", "own", "healthy", "met"),
+    [
+        (True, 11, 10, True),
+        (True, 1, 11, False),
+        (False, 10, 45, True),
+        (False, 11, 45, False),
+        (False, 1, 46, False),
+    ],
+)
+def test_the_goal_is_that_of_the_engine(*, probed: bool, own: float, healthy: float, met: bool) -> None:
+    """Where starts are probed it is that of all; else of each from its own start, and of all."""
+    took = {"redis": Times(1, 2, 3), "backend": Times(own, 5, healthy)}
+    goal, found = goal_of(took, probed=probed)
+    assert found == met
+    assert ("its own start" in goal) != probed

@@ -1,5 +1,6 @@
 """Every kind of thing that Redis keeps, written and read back; no code of the product has a part in it."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,9 @@ _DATABASES = (0, 3)
 _ENDS_MS = 4_102_444_800_123
 """Far away, and to the millisecond."""
 _LIBRARY = "#!lua name=kept\nredis.register_function('kept', function() return 7 end)"
+_AT_ONCE = 20
+"""Answers wait in the memory of the server, which may be full."""
+_LONG_BYTES = 1000
 _CACHED = b"synapse:answer:"
 _WRITTEN = b"written"
 _ANEW = {b"seen-time", b"active-time", b"radix-tree-keys", b"radix-tree-nodes"}
@@ -22,7 +26,7 @@ _ANEW = {b"seen-time", b"active-time", b"radix-tree-keys", b"radix-tree-nodes"}
 class Keys:
     """All keys but cached answers and what a Writer wrote; of each its kind, content and end; the functions.
 
-    The end is in unix milliseconds, -1 of what stays.
+    Of a long string the content is its digest. The end is in unix milliseconds, -1 of what stays.
     """
 
     found: dict[tuple[int, bytes], tuple[bytes, Any, int]]
@@ -51,7 +55,9 @@ def keys_of(connect: Connect) -> Keys:
             if cached := [name for name in names if name.startswith(_CACHED)]:
                 client.delete(*cached)
             lasting = [name for name in names if name not in cached and _WRITTEN not in name]
-            found |= {(database, name): read for name, read in _read(client, lasting)}
+            for first in range(0, len(lasting), _AT_ONCE):
+                some = _read(client, lasting[first : first + _AT_ONCE])
+                found |= {(database, name): read for name, read in some}
             functions = client.function_list(withcode=True)
     return Keys(found, sorted(functions, key=str))
 
@@ -117,7 +123,9 @@ def _ask(kind: bytes, name: bytes) -> tuple[str | bytes, ...]:
 
 
 def _lasting(told: Any) -> Any:
-    """Leave out of what a stream tells, at any depth, what is counted anew."""
+    """Leave out of a stream, at any depth, what is counted anew; take the digest of a long string."""
     if isinstance(told, dict):
         return {name: _lasting(one) for name, one in told.items() if name not in _ANEW}
+    if isinstance(told, bytes) and len(told) > _LONG_BYTES:
+        return hashlib.sha256(told).digest()
     return [_lasting(one) for one in told] if isinstance(told, list) else told

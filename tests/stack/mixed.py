@@ -4,6 +4,8 @@ import asyncio
 import json
 import random
 import secrets
+import ssl
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,6 +16,12 @@ from tests.waiting import wait_until
 
 _PATIENCE_S = 90.0
 _THINKS_S = 2.0
+_AWAY = {502, 503}
+_Ask = Callable[[httpx.AsyncClient, str], Awaitable[None]]
+
+
+class AwayError(Exception):
+    """The request was answered by words that the service is away."""
 
 
 class Mixed:
@@ -21,10 +29,13 @@ class Mixed:
 
     `read` has the id of each request for the document that was answered, `added` those of documents that were
     acknowledged, with their titles, `open` those of streams that have begun to say something, `heard` those
-    that came to their end, with their events, `dropped` what was not answered as it should be.
+    that came to their end, with their events, `dropped` what was not answered as it should be. Each has one
+    connection of its own, which it keeps. `refused` counts answers that the service is away, by status, and
+    where that is not `expected` they are dropped requests.
     """
 
-    def __init__(self, site: Whole, document: str) -> None:
+    def __init__(self, site: Whole, document: str, *, expected: bool = False) -> None:
+        self.refused: Counter[int] = Counter()
         self.read: list[str] = []
         self.added: dict[str, str] = {}
         self.heard: dict[str, list[tuple[str, Any]]] = {}
@@ -33,22 +44,18 @@ class Mixed:
         self._document = document
         self._leave = asyncio.Event()
         self._clients: list[asyncio.Task[None]] = []
-        self._client = httpx.AsyncClient(
-            base_url=site.url,
-            headers=site.headers,
-            timeout=_PATIENCE_S,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
-            trust_env=False,
-        )
+        self._expected = expected
+        self._site = site
+        # Nothing here is encrypted, and one for each client would take its time.
+        self._encryption = ssl.create_default_context()
 
     async def during(self, work: Callable[[], Awaitable[None]]) -> None:
         """Let those that `work` begins ask until it is done; return when each has its last answer."""
-        async with self._client:
-            try:
-                await work()
-            finally:
-                self._leave.set()
-                await asyncio.gather(*self._clients)
+        try:
+            await work()
+        finally:
+            self._leave.set()
+            await asyncio.gather(*self._clients)
 
     def begin(self, *, readers: int = 0, writers: int = 0, listeners: int = 0) -> None:
         """Let so many more clients of each kind ask."""
@@ -61,35 +68,57 @@ class Mixed:
         await asyncio.to_thread(wait_until, lambda: self.dropped or holds(), what)
         assert self.dropped == [], self.dropped
 
-    async def _repeat(self, ask: Callable[[str], Awaitable[None]], chance: random.Random) -> None:
-        while not self._leave.is_set():
-            mark = secrets.token_hex(16)
-            try:
-                await ask(mark)
-            except (httpx.HTTPError, AssertionError, ValueError) as error:
-                self.dropped.append(f"{ask.__name__} {mark}: {error!r}")
-                return
-            # The time that a reader takes to think.
-            await asyncio.sleep(chance.uniform(0, _THINKS_S))
+    async def _repeat(self, ask: _Ask, chance: random.Random) -> None:
+        async with self._connection() as client:
+            while not self._leave.is_set():
+                mark = secrets.token_hex(16)
+                try:
+                    await ask(client, mark)
+                except AwayError:
+                    pass
+                except (httpx.HTTPError, AssertionError, ValueError) as error:
+                    self.dropped.append(f"{ask.__name__} {mark}: {error!r}")
+                    return
+                # The time that a reader takes to think.
+                await asyncio.sleep(chance.uniform(0, _THINKS_S))
 
-    async def _read(self, mark: str) -> None:
-        answer = await self._client.get(f"/api/documents/{self._document}", headers={"X-Request-ID": mark})
-        assert answer.status_code == 200, answer.text
+    def _connection(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            base_url=self._site.url,
+            headers=self._site.headers,
+            timeout=_PATIENCE_S,
+            limits=httpx.Limits(max_connections=1),
+            verify=self._encryption,
+            trust_env=False,
+        )
+
+    def _check(self, answer: httpx.Response, status: int) -> None:
+        if self._expected and answer.status_code in _AWAY:
+            assert answer.json()["error"]["hint"], answer.text
+            self.refused[answer.status_code] += 1
+            raise AwayError
+        assert answer.status_code == status, answer.text
+
+    async def _read(self, client: httpx.AsyncClient, mark: str) -> None:
+        answer = await client.get(f"/api/documents/{self._document}", headers={"X-Request-ID": mark})
+        self._check(answer, 200)
         assert answer.json()["id"] == self._document
         self.read.append(mark)
 
-    async def _add(self, mark: str) -> None:
+    async def _add(self, client: httpx.AsyncClient, mark: str) -> None:
         body = {"title": f"Added {mark}", "text": f"It was added as {mark}."}
-        answer = await self._client.post("/api/documents", json=body, headers={"X-Request-ID": mark})
-        assert answer.status_code == 201, answer.text
+        answer = await client.post("/api/documents", json=body, headers={"X-Request-ID": mark})
+        self._check(answer, 201)
         self.added[mark] = body["title"]
 
-    async def _listen(self, mark: str) -> None:
+    async def _listen(self, client: httpx.AsyncClient, mark: str) -> None:
         body = {"question": f"What was added as {mark}?", "session_id": f"heard-{mark}"}
         events: list[tuple[str, Any]] = []
         headers = {"X-Request-ID": mark}
-        async with self._client.stream("POST", "/api/query/stream", json=body, headers=headers) as answer:
-            assert answer.status_code == 200, await answer.aread()
+        async with client.stream("POST", "/api/query/stream", json=body, headers=headers) as answer:
+            if not answer.is_success:
+                await answer.aread()
+            self._check(answer, 200)
             name = ""
             async for line in answer.aiter_lines():
                 if line.startswith("event: "):

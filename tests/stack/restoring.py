@@ -1,89 +1,28 @@
-"""A restore in a container of its own, met at a stage: killed, stopped, continued, or waited for."""
+"""A restore in a container of its own, met at a stage that its journal tells."""
 
-import os
-import secrets
-import signal
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipelines.ops.restore import journal as journals
 from pipelines.ops.restore.journal import Journal
-from tests.ending import ended
-from tests.processes import below
-from tests.stack.compose import compose_command
+from tests.stack.begun import Begun, gone_afterwards
 from tests.stack.deployment import Deployment
-from tests.waiting import wait_until
 
 
-class Restoring:
-    """A restore of a point by `docker compose run ops`; `name` is its container."""
+class Restoring(Begun):
+    """A restore of a point."""
 
     def __init__(self, stack: Deployment, point: str) -> None:
-        self.stack = stack
-        self.name = f"ops-run-{secrets.token_hex(4)}"
-        files = [part for file in stack.files for part in ("-f", file)]
-        command = [*compose_command(), *files, "run", "--rm", "-T", "--name", self.name, "ops"]
-        self.process = subprocess.Popen(
-            [*command, "restore", point, "--yes"],
-            cwd=stack.folder,
-            env=dict(stack.engine.environ),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        # Asked for now: when it has come to a stage, the docker command would come too late.
-        self._init = 0
-        wait_until(self._runs, "the restore runs")
-
-    def come_to(self, reached: Callable[[], object]) -> None:
-        """Return as soon as it has come to a stage: asked again at once, for some last only milliseconds."""
-        while not reached():
-            assert self.process.poll() is None, f"it was over before: {self.said()}"
-
-    def kill(self) -> None:
-        """Kill it by its process."""
-        os.kill(self._init, signal.SIGKILL)
-        self.process.wait(60)
-
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        """Stop its processes below its init while the block runs."""
-        pids = below(self._init)
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        yield
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
-
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Pause its container while the block runs."""
-        self.stack.engine.docker("pause", self.name)
-        yield
-        self.stack.engine.docker("unpause", self.name, check=False)
+        super().__init__(stack, "restore", point, "--yes")
 
     def journal(self) -> Journal | None:
         """Return the journal of the data folder."""
         return journals.read(self.stack.folder / "data")
 
-    def said(self) -> str:
-        """Wait for its end; return what it said."""
-        return " ".join(self.process.communicate(timeout=120)[1].split())
-
-    def _runs(self) -> bool:
-        assert self.process.poll() is None, self.said()
-        asked = ("inspect", "--format", "{{.State.Pid}}", self.name)
-        self._init = int(self.stack.engine.docker(*asked, check=False).strip() or 0)
-        return bool(self._init)
-
 
 @contextmanager
 def restoring(stack: Deployment, point: str = "latest") -> Iterator[Restoring]:
     """Begin a restore; its container is gone when the block ends."""
-    begun = Restoring(stack, point)
-    with ended(begun.process):
-        try:
-            yield begun
-        finally:
-            stack.engine.docker("rm", "--force", begun.name, check=False)
+    restore = Restoring(stack, point)
+    with gone_afterwards(restore):
+        yield restore

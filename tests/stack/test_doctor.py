@@ -1,9 +1,7 @@
 """`synapse doctor` on the host against the stack in containers: red where something is broken."""
 
-import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -20,7 +18,6 @@ from tests.disks import fill_up, small_disk
 from tests.servers import answering
 from tests.stack.deployment import DEVELOPMENT, QUICK, Deployment, deployed
 from tests.stack.engine import Engine
-from tests.stack.running import fill, held
 from tests.waiting import wait_until
 
 GATEWAY = "{{(index .IPAM.Config 0).Gateway}}"
@@ -396,26 +393,3 @@ def test_the_data_disk_is_full(stack: Deployment) -> None:
     finally:
         stuffing.unlink()
     wait_until(lambda: not red(stack), "all is well again")
-
-
-def test_backup_and_restore_from_the_host(stack: Deployment) -> None:
-    """The commands on the host are run in the ops container; their codes and their data come through."""
-    fill(stack, keys=500)
-    before = held(stack)
-    done = stack.synapse("backup", "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["proof"]["good"]
-    with stack.redis() as client:
-        client.delete("key:1", "hash")
-    with stack.client() as client:
-        client.delete("/api/documents/document-1").raise_for_status()
-    assert held(stack) != before
-    assert stack.synapse("restore", "nothing-like-it", "--yes").returncode == 3
-    done = stack.synapse("restore", "latest", "--yes", "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["done"]
-    assert held(stack) == before
-    shutil.rmtree(stack.folder / "files", ignore_errors=True)
-    done = stack.synapse("restore", "latest", "--into", "files")
-    assert done.returncode == 0, done.stderr
-    assert (stack.folder / "files" / "redis" / "appendonlydir").is_dir()

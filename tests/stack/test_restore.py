@@ -86,6 +86,8 @@ def test_from_a_folder_of_another_machine(stack: Deployment, docker: Engine, tmp
         made.up(*HOLDERS)
         made.ops("restore", "latest", "--yes", more={"BACKUPS_DIR": "./from elsewhere"})
         assert held(made) == before
+        restart_redis(made)
+        assert held(made) == before
     stack.up(*HOLDERS)
     stack.ops("restore", "latest", "--yes")
 
@@ -133,7 +135,10 @@ def test_a_killed_restore(stack: Deployment, stage: str) -> None:
     said = stack.compose("run", "--rm", "-T", "ops", "backup").stderr
     ended = re.findall(r"An interrupted restore was found and (finished|undone)\.", said)
     assert len(ended) == 1, said
-    assert held(stack) == (point if ended == ["finished"] else present)
+    expected = point if ended == ["finished"] else present
+    assert held(stack) == expected
+    restart_redis(stack)
+    assert held(stack) == expected
     # One that had not asked Redis to swap has nothing to finish, one that has compared nothing to undo.
     if left.compared or left.safety is None:
         assert ended == ["finished" if left.compared else "undone"]

@@ -153,6 +153,8 @@ def test_it_is_frozen_after_the_swap_and_removed(stack: Deployment, kept: Kept, 
     said = stack.compose("run", "--rm", "-T", "ops", "verify", "--level", "1").stderr
     assert "An interrupted restore was found and finished." in said
     assert held(stack) == kept.held != present
+    restart_redis(stack)
+    assert held(stack) == kept.held
 
 
 def test_redis_is_restarted_meanwhile(stack: Deployment, kept: Kept, present: Held) -> None:

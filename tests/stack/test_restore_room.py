@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from tests.disks import fill_up, small_disk
 from tests.stack.deployment import QUICK, Deployment, deployed
 from tests.stack.engine import Engine
-from tests.stack.running import HOLDERS, add, fill, held, holders, restart_redis
+from tests.stack.running import HOLDERS, Held, add, fill, held, holders, restart_redis
 from tests.waiting import wait_until
 
 MEGABYTE = 1 << 20
@@ -47,19 +48,33 @@ def test_a_full_redis_is_restored_or_refused(
     """Its 512 MB never kill it: what would not fit beside 250 MB of old data is refused untouched."""
     with holders(docker, tmp_path) as stack:
         fill(stack, keys=megabytes * 1000 // 10, size=9_900, documents=1)
-        stack.ops("backup", "--no-verify", "--only", "redis")
-        with stack.redis() as client:
-            number = 0
-            while client.info("memory")["used_memory"] < 245 * MEGABYTE:
-                number += 1
-                client.set(f"full:{number}", b"x" * 900_000)
-            started = stack.started("synapse_redis")
-            said = stack.ops("restore", "latest", "--yes", "--force", code=0 if fits else 6)
-            assert bool(client.exists("full:1")) != fits
+        point = json.loads(stack.ops("backup", "--no-verify", "--json"))["point"]
+        kept, first = held(stack), stack.inspect("synapse_redis")
+        for options in ((), ("--force",)):
+            present = _full(stack)
+            assert present != kept
+            said = stack.ops("restore", point, "--yes", *options, code=0 if fits else 6)
             assert fits or "the target may use" in said
-        state = stack.inspect("synapse_redis")
-        assert (state["State"]["StartedAt"], state["RestartCount"]) == (started, 0)
-        assert not state["State"]["OOMKilled"]
+            assert held(stack) == (kept if fits else present)
+        last = stack.inspect("synapse_redis")
+        assert not last["State"]["OOMKilled"]
+        assert last["State"]["StartedAt"] == first["State"]["StartedAt"]
+        assert last["RestartCount"] == first["RestartCount"]
+        restart_redis(stack)
+        assert held(stack) == (kept if fits else present)
+
+
+def _full(stack: Deployment) -> Held:
+    """Fill Redis up, change a key and add a document; return what the stack holds then."""
+    with stack.redis() as client:
+        client.set("key:0", "changed")
+        number = 0
+        while client.info("memory")["used_memory"] < 245 * MEGABYTE:
+            number += 1
+            client.set(f"full:{number}", b"x" * 90_000)
+    with stack.client() as service:
+        add(service, f"later-{secrets.token_hex(4)}")
+    return held(stack)
 
 
 def test_a_full_repository(docker: Engine, tmp_path: Path) -> None:

@@ -6,25 +6,22 @@ import secrets
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
-import pytest
-
-from tests.app.doubles import ModelServer, serving
+from tests.app.doubles import ModelServer
 from tests.nginx.answers import Answer
 from tests.ops.localstack.stacks import alive
-from tests.stack.deployment import QUICK
-from tests.stack.engine import Engine
 from tests.stack.mixed import Mixed
-from tests.stack.whole import Whole, whole_stack
+from tests.stack.modelled import model, site, titles_of
+from tests.stack.whole import Whole
 from tests.stack.workers import (
     WORKERS,
     agreed,
     answered_by,
     clients_of,
+    clients_of_nginx,
     of_each,
     takes_clients,
     told,
@@ -32,25 +29,11 @@ from tests.stack.workers import (
 )
 from tests.waiting import wait_until
 
-GATEWAY = "{{(index .IPAM.Config 0).Gateway}}"
+__all__ = ["model", "site"]
+
 AT_ONCE = 10
 READERS, WRITERS, LISTENERS = 120, 60, 60
-
-
-@pytest.fixture(scope="module")
-def model() -> ModelServer:
-    """Return a model server whose behaviour a test chooses."""
-    return ModelServer()
-
-
-@pytest.fixture(scope="module")
-def site(docker: Engine, model: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    """Run production, its answers written by the model server on the host."""
-    gateway = docker.docker("network", "inspect", "bridge", "--format", GATEWAY).strip()
-    with serving(model.app(), gateway) as model.url:
-        line = f"MODEL_PARROT_URL=http://host.docker.internal:{model.url.rpartition(':')[2]}"
-        with whole_stack(docker, tmp_path_factory.mktemp("workers"), QUICK, line) as running:
-            yield running
+CLIENTS = READERS + WRITERS + LISTENERS
 
 
 def test_each_worker_sees_what_was_just_written(site: Whole) -> None:
@@ -193,7 +176,7 @@ def test_a_worker_is_replaced_without_a_loss(
 
     async def replace() -> None:
         try:
-            await _end_one(replaced, mixed)
+            await _end_one(site, replaced, mixed)
         finally:
             model.go_on.set()
         await mixed.reached(lambda: not alive([replaced.pid]), "it has ended")
@@ -201,15 +184,16 @@ def test_a_worker_is_replaced_without_a_loss(
 
     asyncio.run(mixed.during(replace))
     assert mixed.dropped == []
+    assert replaced.connections >= CLIENTS
     assert replaced.before.keys() - workers(site.made).keys() == {replaced.number}
     assert replaced.streams <= mixed.heard.keys()
     own = [who for who in answered_by(site.made, replaced.streams).values() if who == replaced.number]
     assert own
-    titles = Counter(_titles(site))
+    titles = Counter(titles_of(site))
     assert {title: titles[title] for title in mixed.added.values()} == dict.fromkeys(mixed.added.values(), 1)
     figure(
-        f"a worker with {len(own)} open streams was replaced: {len(mixed.read)} documents were read,"
-        f" {len(mixed.added)} added, {len(mixed.heard)} streams heard"
+        f"a worker with {len(own)} open streams was replaced, {replaced.connections} clients connected:"
+        f" {len(mixed.read)} documents were read, {len(mixed.added)} added, {len(mixed.heard)} streams heard"
     )
 
 
@@ -220,6 +204,7 @@ class Replaced:
     before: dict[int, int]
     number: int = 0
     streams: set[str] = field(default_factory=set)
+    connections: int = 0
 
     @property
     def pid(self) -> int:
@@ -227,14 +212,16 @@ class Replaced:
         return self.before[self.number]
 
 
-async def _end_one(replaced: Replaced, mixed: Mixed) -> None:
+async def _end_one(site: Whole, replaced: Replaced, mixed: Mixed) -> None:
     """Tell the worker with the most clients to end; return when the others have answered without it."""
     mixed.begin(listeners=LISTENERS)
     await mixed.reached(lambda: len(mixed.open) == LISTENERS, "every stream has begun")
     mixed.begin(readers=READERS, writers=WRITERS)
     await mixed.reached(lambda: len(mixed.read) > READERS and len(mixed.added) > WRITERS, "all are under way")
+    await mixed.reached(lambda: clients_of_nginx(site.made) >= CLIENTS, "each of the hundreds is connected")
     replaced.number = max(replaced.before, key=lambda number: clients_of(replaced.before[number]))
     replaced.streams = set(mixed.open)
+    replaced.connections = clients_of_nginx(site.made)
     os.kill(replaced.pid, signal.SIGTERM)
     await mixed.reached(lambda: not takes_clients(replaced.pid), "it takes no new clients")
     reads, adds = len(mixed.read) + READERS, len(mixed.added) + WRITERS
@@ -249,16 +236,3 @@ def _successor_answers(site: Whole, mixed: Mixed, replaced: Replaced) -> bool:
         return False
     kinds = [list(marks)[-200:] for marks in (mixed.read, mixed.added, mixed.heard)]
     return all(new <= set(answered_by(site.made, marks).values()) for marks in kinds)
-
-
-def _titles(site: Whole) -> list[str]:
-    """Return the title of every document."""
-    found: list[str] = []
-    asked: dict[str, Any] = {"limit": 100}
-    with site.client() as client:
-        while True:
-            page = client.get("/api/documents", params=asked).raise_for_status().json()
-            found += [one["title"] for one in page["documents"]]
-            if page["next"] is None:
-                return found
-            asked["cursor"] = page["next"]

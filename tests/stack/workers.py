@@ -17,7 +17,7 @@ from tests.waiting import wait_until
 
 WORKERS = 4
 _AT_ONCE = 24
-_BACKEND_PORT = 8000
+_BACKEND_PORT, _NGINX_PORT = 8000, 8080
 _ESTABLISHED = "01"
 
 
@@ -97,19 +97,27 @@ def takes_clients(worker: int) -> bool:
     return any(state != _ESTABLISHED for state in _sockets(worker))
 
 
+def clients_of_nginx(made: Deployment) -> int:
+    """Return how many connections of clients nginx has open."""
+    rows = _connections(made.init("synapse_frontend"), _NGINX_PORT)
+    return sum(state == _ESTABLISHED for state, _ in rows)
+
+
 def _sockets(worker: int) -> list[str]:
     """Return the state of each socket of the service's port that a process holds."""
     held = set()
     for handle in Path(f"/proc/{worker}/fd").iterdir():
         with suppress(FileNotFoundError):  # closed meanwhile
             held.add(str(handle.readlink()))
-    lines = Path(f"/proc/{worker}/net/tcp").read_text().splitlines()[1:]
+    rows = _connections(worker, _BACKEND_PORT)
+    return [state for state, socket in rows if f"socket:[{socket}]" in held]
+
+
+def _connections(process: int, port: int) -> list[tuple[str, str]]:
+    """Return state and number of each socket at a port, of all that share the network of a process."""
+    lines = Path(f"/proc/{process}/net/tcp").read_text().splitlines()[1:]
     rows = [line.split() for line in lines]
-    return [
-        row[3]
-        for row in rows
-        if int(row[1].rpartition(":")[2], 16) == _BACKEND_PORT and f"socket:[{row[9]}]" in held
-    ]
+    return [(row[3], row[9]) for row in rows if int(row[1].rpartition(":")[2], 16) == port]
 
 
 def _number_inside(pid: int) -> int:

@@ -19,10 +19,8 @@ _SIGN_S = 2.0
 """A restore dates its lock anew each time."""
 _SILENCE_S = 30.0
 _BETWEEN = "Wait until it has ended, then look at its result."
-_ENDING = (
-    "End it: kill its process, or `docker rm --force` the container that"
-    " `docker ps --filter name=ops-run` shows. The next `synapse` command finishes or undoes what it began."
-)
+_KILL = "kill its process, or `docker rm --force` the container that `docker ps --filter name=ops-run` shows"
+_ENDING = f"End it: {_KILL}. The next `synapse` command finishes or undoes what it began."
 
 
 class HangingError(RefusedError):
@@ -69,7 +67,7 @@ def no_capture(data_dir: Path) -> Iterator[None]:
         lambda: RefusedError(
             f"A backup of {data_dir} is being taken, and would be half of before and half of after the"
             " restore.",
-            "Wait until it has ended, then restore again.",
+            f"Wait until it has ended, then restore again. If it hangs, {_KILL}.",
         ),
     ):
         yield
