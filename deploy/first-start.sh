@@ -10,6 +10,21 @@ case $form in
   *) echo "There is no form $form: say FORM=development or FORM=production." >&2; exit 2 ;;
 esac
 
+# The containers of every copy of this folder have the same names and the same volume: `docker compose up` in here would
+# take over those of another copy. One that was moved is no longer where its containers say.
+asked=
+if command -v timeout >/dev/null 2>&1; then asked="timeout 10"; fi
+if command -v docker >/dev/null 2>&1; then
+  $asked docker ps --all --filter label=com.docker.compose.project=synapse \
+    --format '{{.Label "com.docker.compose.project.working_dir"}}' 2>/dev/null </dev/null | sort -u | while IFS= read -r folder; do
+    if [ -e "$folder/docker-compose.yml" ] && [ "$(cd "$folder" && pwd -P)" != "$(pwd -P)" ]; then
+      echo "The stack of $folder is on this machine, and a start in here would take its containers over." \
+        "Work in that folder; or end it there first (the data stays): docker compose --profile '*' down" >&2
+      exit 1
+    fi
+  done
+fi
+
 # What comes in becomes .env, whole, with the owner and mode that it had.
 write() {
   cp -p .env .env.new
@@ -71,11 +86,20 @@ for name in redis_password api_token model_api_key embedding_api_key; do
   sed "s#^$variable=\$#$variable=./secrets/$name#" .env | write
 done
 
+# Each container reads its files as another user, under whatever umask they were fetched.
+for folder in app deploy frontend; do
+  [ ! -d "$folder" ] || find "$folder" -name node_modules -prune -o ! -type l -exec chmod go+rX {} + 2>/dev/null || true
+done
+
 # The containers write here: as user 1000, or as whoever SYNAPSE_USER names.
 mkdir -p data backups
 user=$(id -u)
 if [ "$user" = 0 ]; then
-  chown 1000:1000 data backups
+  owner=$(sed -n "s/^SYNAPSE_USER=[\"']*\([0-9][0-9:]*\).*/\1/p" .env | tail -n 1)
+  for folder in data backups; do
+    # What somebody else owns was given to them.
+    [ -z "$(find "$folder" -prune -user 0)" ] || chown "${owner:-1000:1000}" "$folder"
+  done
 elif [ "$user" != 1000 ] && ! grep -q '^SYNAPSE_USER=' .env; then
   echo "SYNAPSE_USER=$user:$(id -g)" >> .env
   echo "The containers run as you: SYNAPSE_USER=$user:$(id -g) in .env."

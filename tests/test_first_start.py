@@ -27,10 +27,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def make(folder: Path, *form: str) -> "subprocess.CompletedProcess[str]":
-    """Type `make secrets`."""
+def make(folder: Path, *form: str, path: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    """Type `make secrets`; programs are looked for in `path` first."""
     command = ["make", "-s", "secrets", *(f"FORM={one}" for one in form)]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    # A stack of this machine is no part of a test.
+    environ |= {"DOCKER_HOST": f"unix://{folder}/nobody.sock"}
+    if path is not None:
+        environ |= {"PATH": f"{path}{os.pathsep}{environ['PATH']}"}
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
 
 
@@ -145,6 +149,62 @@ def test_a_lost_env_is_noticed_where_a_secret_is_lost_too(folder: Path, name: st
     (folder / "secrets" / other).write_text("")
     assert "secrets/ is there and .env is lost" in make(folder).stderr
     assert not (folder / ".env").exists()
+
+
+@pytest.mark.parametrize("copy", ["another", "this one", "moved away"])
+def test_a_second_copy_of_a_stack_that_is_there(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, copy: str
+) -> None:
+    """A start in it would take the containers of the first over: it is given no password to start with."""
+    beside = tmp_path_factory.mktemp("beside")
+    first = beside / "the first copy"
+    if copy == "another":
+        first.mkdir()
+        (first / "docker-compose.yml").touch()
+    if copy == "this one":
+        first.symlink_to(folder)
+        (folder / "docker-compose.yml").touch()
+    programs = beside / "programs"
+    programs.mkdir()
+    (programs / "docker").write_text(f"#!/bin/sh\nprintf '%s\\n' '{first}' '{first}' ''\n")
+    (programs / "docker").chmod(0o755)
+    done = make(folder, path=programs)
+    assert bool(done.returncode) == (copy == "another"), done.stderr
+    assert (f"The stack of {first} is on this machine" in done.stderr) == (copy == "another")
+    assert (folder / "secrets").exists() == (copy != "another")
+
+
+def test_a_copy_that_was_fetched_under_another_umask(folder: Path) -> None:
+    """Containers read their files as other users; what no container reads stays shut."""
+    for name in ("app", "frontend/node_modules"):
+        (folder / name).mkdir(exist_ok=True)
+    files = [folder / name for name in ("app/main.py", "deploy/first-start.sh", "frontend/page.mk")]
+    files[0].touch()
+    for path in (*files, *(file.parent for file in files)):
+        path.chmod(0o700 if path.is_dir() or path.suffix == ".sh" else 0o600)
+    (folder / "frontend/node_modules").chmod(0o700)
+    (folder / "kept").touch(mode=0o600)
+    made(folder)
+    assert [path.stat().st_mode & 0o777 for path in files] == [0o644, 0o755, 0o644]
+    assert all(file.parent.stat().st_mode & 0o777 == 0o755 for file in files)
+    assert (folder / "kept").stat().st_mode & 0o777 == 0o600
+    assert (folder / ".env").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives folders away")
+@pytest.mark.parametrize("user", [None, "1234:1235", '"501"'])
+def test_root_gives_the_folders_to_who_writes_there(folder: Path, user: str | None) -> None:
+    """What root made is given to the containers' user; what somebody else owns already is left to them."""
+    if user is not None:
+        (folder / ".env").write_text(f"{(folder / '.env.example').read_text()}SYNAPSE_USER={user}\n")
+    made(folder)
+    wanted = {None: (1000, 1000), "1234:1235": (1234, 1235), '"501"': (501, 0)}[user]
+    assert [
+        ((folder / name).stat().st_uid, (folder / name).stat().st_gid) for name in ("data", "backups")
+    ] == [wanted] * 2
+    os.chown(folder / "data", 4321, 4321)
+    made(folder)
+    assert (folder / "data").stat().st_uid == 4321
 
 
 def test_a_folder_of_secrets_that_is_there_is_shut(folder: Path) -> None:

@@ -187,7 +187,7 @@ def _see_that_it_runs(docker: Engine, name: str, image: str) -> None:
 
 
 def _copy_with_other_times(source: Path, target: Path) -> None:
-    """Copy files of the project as another checkout would lay them."""
+    """Copy files of the project as another checkout, under another umask, would lay them."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("node_modules", "dist", "__pycache__"))
@@ -195,6 +195,7 @@ def _copy_with_other_times(source: Path, target: Path) -> None:
         shutil.copy(source, target)
     for number, path in enumerate(sorted(target.rglob("*")) if target.is_dir() else [target]):
         os.utime(path, (1_500_000_000 + number, 1_500_000_000 + number))
+        path.chmod(path.stat().st_mode & 0o700)
 
 
 def _files(engine: Engine, name: str, folder: str) -> dict[str, tuple[float, str]]:

@@ -15,6 +15,7 @@ from pipelines.ops.doctor.data import look_at_data
 from pipelines.ops.doctor.indexes import look_at_indexes
 from pipelines.ops.doctor.logs import look_at_logs
 from pipelines.ops.doctor.models import look_at_models
+from pipelines.ops.doctor.place import look_at_memory_of_redis, look_at_place
 from pipelines.ops.doctor.ports import look_at_ports
 from pipelines.ops.doctor.published import look_at_hot_reload, look_at_models_from_inside, look_at_page
 from pipelines.ops.doctor.redis_server import look_at_redis
@@ -39,9 +40,11 @@ STANDARD = (
 
 COMPOSE = (
     Check("containers", look_at_containers),
+    Check("folder", look_at_place),
     Check("form", look_at_form),
     Check("secrets", look_at_secrets),
     Check("limits", look_at_bounds),
+    Check("memory of redis", look_at_memory_of_redis),
     Check("redis", look_at_redis),
     Check("backend", look_at_backend),
     Check("page", look_at_page),

@@ -50,7 +50,7 @@ def facts_of(service: str, folder: Path, *environment: str) -> dict[str, Any]:
     return {
         "Name": f"/synapse_{service}",
         "State": {"Status": "running", "StartedAt": "2026-07-08T12:00:00Z", "Health": {"Status": "healthy"}},
-        "HostConfig": {"Memory": 512_000_000, "NanoCpus": 1, "PidsLimit": 256},
+        "HostConfig": {"Memory": 512 << 20, "NanoCpus": 1, "PidsLimit": 256},
         "Config": {
             "Cmd": [],
             "Env": ["PATH=/usr/bin", "GPG_KEY=the-maker-of-the-image", *environment],

@@ -81,6 +81,31 @@ def test_another_form_than_the_one_that_is_named(program: DockerProgram, runs: s
     assert named in line["reason"]
 
 
+def test_the_containers_of_another_copy(program: DockerProgram, tmp_path: Path) -> None:
+    """They would be taken over by a start in here; through a link the folder is the same one."""
+    assert doctor(program)["folder"]["state"] == "green"
+    (tmp_path / "link").symlink_to(program.folder.parent)
+    assert doctor(program, place=tmp_path / "link")["folder"]["state"] == "green"
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("docker-compose.yml", ".env"):
+        (other / name).write_bytes((program.folder.parent / name).read_bytes())
+    line = doctor(program, place=other)["folder"]
+    assert (line["state"], str(program.folder.parent) in line["reason"]) == ("red", True), line
+
+
+@pytest.mark.parametrize(("told", "state"), [("", "red"), ("SYNAPSE_REDIS_MEMORY_LIMIT=1G\n", "green")])
+def test_a_limit_of_redis_that_restores_do_not_know(program: DockerProgram, told: str, state: str) -> None:
+    """In a compose file of one's own, where a restore would still count on the other one."""
+    assert doctor(program)["memory of redis"]["state"] == "green"
+    program.facts["redis"]["HostConfig"]["Memory"] = 1 << 30
+    with (program.folder.parent / ".env").open("a") as settings:
+        settings.write(told)
+    line = doctor(program)["memory of redis"]
+    assert line["state"] == state, line
+    assert "SYNAPSE_REDIS_MEMORY_LIMIT" in (line["remedy"] or "SYNAPSE_REDIS_MEMORY_LIMIT")
+
+
 def test_no_form_is_named(program: DockerProgram) -> None:
     """A folder of an older version."""
     (program.folder.parent / ".env").write_text("")
