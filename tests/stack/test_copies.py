@@ -51,7 +51,9 @@ def test_a_second_copy_is_told_of_the_first(shut: Deployment, tmp_path: Path) ->
     assert refused.returncode
     assert f"The stack of {shut.folder} is on this machine" in refused.stderr
     assert not (second / "secrets").exists()
-    shutil.copy(shut.folder / ".env", second)
+    for name in (".env", "secrets"):  # by hand
+        copied = shutil.copytree if name == "secrets" else shutil.copy
+        copied(shut.folder / name, second / name)
     copy = Deployment(shut.engine, second, shut.files, shut.ports)
     lines = {one["name"]: one for one in copy.checklist()}
     assert (lines["folder"]["state"], str(shut.folder) in lines["folder"]["reason"]) == ("red", True)
