@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pipelines.ops.cli.backup import backup
+from pipelines.ops.cli.copy import copy
 from pipelines.ops.cli.demo import demo
 from pipelines.ops.cli.diff import diff
 from pipelines.ops.cli.doctor import doctor
@@ -61,6 +62,9 @@ app.command(
 )(forget)
 app.command(epilog="Examples:  synapse stats  |  synapse stats --json")(stats)
 app.command(epilog="Examples:  synapse diff 3f2a  |  synapse diff 3f2a 7c01 --json")(diff)
+app.command(
+    epilog="Examples:  synapse copy /mnt/other --dry-run  |  synapse copy s3://bucket/prefix latest --json"
+)(copy)
 app.command(epilog="Examples:  synapse prune --dry-run  |  synapse prune --json")(prune)
 app.command(epilog="Examples:  synapse doctor  |  synapse doctor --json")(doctor)
 
