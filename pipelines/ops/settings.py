@@ -34,7 +34,7 @@ class OpsSettings:
     `stack` SYNAPSE_STACK (`compose` when the stack runs in containers of this machine), and then
     `compose_files` COMPOSE_FILE. `passphrase` is SYNAPSE_PASSPHRASE (of an encrypted repository),
     `new_passphrase` SYNAPSE_NEW_PASSPHRASE (what `synapse key add` or `change` takes), `copy_passphrase`
-    SYNAPSE_COPY_PASSPHRASE (of the other repository that `synapse copy` is given).
+    SYNAPSE_COPY_PASSPHRASE (of the other repository of `synapse copy` and `synapse repair --from`).
     """
 
     service: Settings

@@ -19,12 +19,12 @@ POINTS = 25
 LONGEST_S = 0.4
 
 
-def source_at(root: Path) -> Repository:
+def source_at(root: Path, points: int = POINTS) -> Repository:
     """Lay a repository with points that share some files."""
     chance = random.Random(SEED)
     made = Repository.create(FolderStore(root))
     pool = [chance.randbytes(20_000) for _ in range(60)]
-    for number in range(POINTS):
+    for number in range(points):
         lay(made, {str(one): pool[one] for one in chance.sample(range(60), 12)}, minutes=number)
     return made
 

@@ -168,5 +168,5 @@ def _fail_if_damaged(items: Sequence[Item]) -> None:
     if bad:
         raise DamagedError(
             f"{len(bad)} of {len(items)} restore points cannot be copied whole: {bad[0].problem}",
-            "Nothing else was left out. `synapse verify --all` names what is damaged.",
+            "Nothing else was left out. `synapse repair --dry-run` names what is lost.",
         )

@@ -22,6 +22,7 @@ from pipelines.ops.cli.key import key
 from pipelines.ops.cli.pins import pins
 from pipelines.ops.cli.points import points
 from pipelines.ops.cli.prune import prune
+from pipelines.ops.cli.repair import repair
 from pipelines.ops.cli.restore import restore
 from pipelines.ops.cli.stats import stats
 from pipelines.ops.cli.up import up
@@ -66,6 +67,9 @@ app.command(
     epilog="Examples:  synapse copy /mnt/other --dry-run  |  synapse copy s3://bucket/prefix latest --json"
 )(copy)
 app.command(epilog="Examples:  synapse prune --dry-run  |  synapse prune --json")(prune)
+app.command(epilog="Examples:  synapse repair --dry-run  |  synapse repair --from /mnt/other --yes --json")(
+    repair
+)
 app.command(epilog="Examples:  synapse doctor  |  synapse doctor --json")(doctor)
 
 

@@ -27,7 +27,7 @@ class ObjectDamagedError(DamagedError):
     def __init__(self, identity: str, why: str, place: str) -> None:
         super().__init__(
             f"Object {identity} in {place} {why}.",
-            "Restore another point; delete that object, and the next backup writes it anew.",
+            "Restore another point; `synapse repair` lets the next backup write that object anew.",
         )
         self.identity = identity
         self.why = why
