@@ -19,6 +19,7 @@ from pipelines.ops.repository.place import Place
 from pipelines.ops.s3_settings import SCHEME, s3_place
 
 PASSWORD_FILE = "redis_password"  # noqa: S105  # the name of a file
+_COPY = "SYNAPSE_COPY_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class OpsSettings:
     `redis_memory_limit` SYNAPSE_REDIS_MEMORY_LIMIT (bytes that the container of Redis may use),
     `stack` SYNAPSE_STACK (`compose` when the stack runs in containers of this machine), and then
     `compose_files` COMPOSE_FILE. `passphrase` is SYNAPSE_PASSPHRASE (of an encrypted repository),
-    `new_passphrase` SYNAPSE_NEW_PASSPHRASE (what `synapse key add` or `change` takes).
+    `new_passphrase` SYNAPSE_NEW_PASSPHRASE (what `synapse key add` or `change` takes), `copy_passphrase`
+    SYNAPSE_COPY_PASSPHRASE (of the other repository of `synapse copy` and `synapse repair --from`).
     """
 
     service: Settings
@@ -46,6 +48,7 @@ class OpsSettings:
     compose_files: tuple[str, ...] = ("docker-compose.yml",)
     passphrase: Passphrase | None = None
     new_passphrase: Passphrase | None = None
+    copy_passphrase: Passphrase | None = None
 
     @property
     def form(self) -> Literal["development", "production"] | None:
@@ -88,8 +91,7 @@ class OpsSettings:
 def load(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> OpsSettings:
     """Read every setting. Raises SynapseError that names the variable."""
     service = _with_own_password(Settings.load(environ, env_file))
-    given = {name: value for name, value in dotenv_values(env_file).items() if value} if env_file else {}
-    given |= {name: value for name, value in environ.items() if value}
+    given = _given(environ, env_file)
     server = given.get("SYNAPSE_REDIS_SERVER")
     stack = _stack(given.get("SYNAPSE_STACK", "local"))
     return OpsSettings(
@@ -104,7 +106,27 @@ def load(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> Op
         compose_files=tuple(given.get("COMPOSE_FILE", "docker-compose.yml").split(os.pathsep)),
         passphrase=_passphrase("SYNAPSE_PASSPHRASE", given),
         new_passphrase=_passphrase("SYNAPSE_NEW_PASSPHRASE", given),
+        copy_passphrase=_passphrase("SYNAPSE_COPY_PASSPHRASE", given),
     )
+
+
+def other_place(
+    name: str, value: str, environ: Mapping[str, str], env_file: Path | None = Path(".env")
+) -> Place:
+    """Read where another repository lies, a folder or `s3://bucket/prefix`, from the argument of that name.
+
+    Where a variable SYNAPSE_COPY_AWS_… is given, those stand for the variables AWS_…, all of them.
+    """
+    if not value.startswith(SCHEME):
+        return _folder(name, value)
+    given = _given(environ, env_file)
+    own = {key.removeprefix(_COPY): said for key, said in given.items() if key.startswith(f"{_COPY}AWS_")}
+    return s3_place(name, value, own or given)
+
+
+def _given(environ: Mapping[str, str], env_file: Path | None) -> dict[str, str]:
+    given = {name: value for name, value in dotenv_values(env_file).items() if value} if env_file else {}
+    return given | {name: value for name, value in environ.items() if value}
 
 
 def _passphrase(name: str, given: Mapping[str, str]) -> Passphrase | None:

@@ -35,7 +35,10 @@ _SHARED_WITH_THE_MACHINE = {
 SECRET_SETTINGS = sorted(
     name.upper() for name, field in Settings.model_fields.items() if field.annotation == SecretStr | None
 )
-OTHER_SECRETS = ("SYNAPSE_REGISTRY_LOGIN", "SYNAPSE_PASSPHRASE", "SYNAPSE_NEW_PASSPHRASE")
+OTHER_SECRETS = (
+    *("SYNAPSE_REGISTRY_LOGIN", "SYNAPSE_PASSPHRASE", "SYNAPSE_NEW_PASSPHRASE", "SYNAPSE_COPY_PASSPHRASE"),
+    *("SYNAPSE_COPY_AWS_SECRET_ACCESS_KEY", "SYNAPSE_COPY_AWS_SESSION_TOKEN"),
+)
 _HEALED = ["CMD", "/bin/sh", "/usr/local/lib/synapse/heal.sh"]
 _CHECKS = {
     "redis": ["2", "/bin/sh", "/usr/local/lib/synapse/check.sh"],

@@ -131,5 +131,5 @@ def fail_if_unproven(output: Output, report: BackupReport) -> None:
         output.errors.print(f"  {problem}", markup=False, highlight=False)
     raise DamagedError(
         f"The new restore point {report.ref.short} failed its proof: {problems[0]}.",
-        "Do not rely on it; look at what it says, and run the backup again.",
+        "Do not rely on it; run `synapse repair`, and then the backup again.",
     )

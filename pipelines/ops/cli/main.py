@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pipelines.ops.cli.backup import backup
+from pipelines.ops.cli.copy import copy
 from pipelines.ops.cli.demo import demo
 from pipelines.ops.cli.diff import diff
 from pipelines.ops.cli.doctor import doctor
@@ -21,6 +22,7 @@ from pipelines.ops.cli.key import key
 from pipelines.ops.cli.pins import pins
 from pipelines.ops.cli.points import points
 from pipelines.ops.cli.prune import prune
+from pipelines.ops.cli.repair import repair
 from pipelines.ops.cli.restore import restore
 from pipelines.ops.cli.stats import stats
 from pipelines.ops.cli.up import up
@@ -61,7 +63,13 @@ app.command(
 )(forget)
 app.command(epilog="Examples:  synapse stats  |  synapse stats --json")(stats)
 app.command(epilog="Examples:  synapse diff 3f2a  |  synapse diff 3f2a 7c01 --json")(diff)
+app.command(
+    epilog="Examples:  synapse copy /mnt/other --dry-run  |  synapse copy s3://bucket/prefix latest --json"
+)(copy)
 app.command(epilog="Examples:  synapse prune --dry-run  |  synapse prune --json")(prune)
+app.command(epilog="Examples:  synapse repair --dry-run  |  synapse repair --from /mnt/other --yes --json")(
+    repair
+)
 app.command(epilog="Examples:  synapse doctor  |  synapse doctor --json")(doctor)
 
 

@@ -9,11 +9,11 @@ from pipelines.ops.repository import Passphrase
 FINAL = "Whoever loses the passphrase loses every restore point in it: nobody can bring them back."
 
 
-def asked_passphrase() -> Passphrase | None:
+def asked_passphrase(which: str = "the repository") -> Passphrase | None:
     """Ask for the passphrase of a repository; None when there is no terminal."""
     if not _somebody():
         return None
-    return Passphrase(_asked("Passphrase of the repository: "))
+    return Passphrase(_asked(f"Passphrase of {which}: "))
 
 
 def new_passphrase(given: Passphrase | None, variable: str) -> Passphrase:

@@ -62,5 +62,5 @@ def _fail_if_bad(output: Output, proofs: list[tuple[PointRef, Proof]]) -> None:
         named = ", ".join(ref.short for ref, _ in bad)
         raise DamagedError(
             f"{len(bad)} of {len(proofs)} restore points are damaged: {named}.",
-            "Take a new backup now; restore an older point if you need one.",
+            "Run `synapse repair` and take a new backup now; restore an older point if you need one.",
         )

@@ -27,7 +27,7 @@ class ObjectDamagedError(DamagedError):
     def __init__(self, identity: str, why: str, place: str) -> None:
         super().__init__(
             f"Object {identity} in {place} {why}.",
-            "Restore another point; delete that object, and the next backup writes it anew.",
+            "Restore another point; `synapse repair` lets the next backup write that object anew.",
         )
         self.identity = identity
         self.why = why
@@ -62,6 +62,11 @@ def plausible(stored: int | None, plain: int = MAX_CHUNK) -> bool:
 
 def read_object(store: ObjectStore, identity: str) -> bytes:
     """Return the plain chunk, verified; `ObjectDamagedError` when it is missing or anything else."""
+    return read_both(store, identity)[1]
+
+
+def read_both(store: ObjectStore, identity: str) -> tuple[bytes, bytes]:
+    """Return the stored form and the plain chunk, verified; see `read_object`."""
     try:
         data = store.get(object_key(identity), limit=MAX_OBJECT)
     except AbsentError as error:
@@ -79,7 +84,7 @@ def read_object(store: ObjectStore, identity: str) -> bytes:
         raise ObjectDamagedError(identity, "cannot be unpacked", store.place)
     if identify(chunk, id_key(store)) != identity:
         raise ObjectDamagedError(identity, "has other bytes than its name says", store.place)
-    return chunk
+    return data, chunk
 
 
 def _unpack(data: bytes) -> bytes | None:

@@ -104,6 +104,12 @@ def load(store: ObjectStore, ref: PointRef) -> RestorePoint:
     return _parse(store, ref.key, data)
 
 
+def manifest_of(store: ObjectStore, key: str) -> tuple[bytes, RestorePoint]:
+    """Return a manifest as it is stored, and what it says, checked as `load` does; or raise AbsentError."""
+    data = store.get(key, limit=MAX_MANIFEST)
+    return data, _parse(store, key, data)
+
+
 def _looked_at(store: ObjectStore, stored: Stored) -> PointRef | None:
     key = stored.key
     name = parse_name(key.removeprefix(FOLDER))

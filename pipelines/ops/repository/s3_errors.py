@@ -16,7 +16,7 @@ from botocore.exceptions import (
 
 from pipelines.ops.errors import OpsError, UnreachableError, UsageError
 from pipelines.ops.repository.place import S3Place
-from pipelines.ops.repository.store import AbsentError, KeyTakenError, StoreFullError, UnreadableError
+from pipelines.ops.repository.store import AbsentError, ArchivedError, KeyTakenError, StoreFullError
 
 ABSENT = ("NoSuchKey", "404", "NotFound")
 TAKEN = ("PreconditionFailed", "412")
@@ -115,7 +115,7 @@ def _refusal(error: ClientError, place: S3Place, verb: str, key: str) -> OpsErro
     if region and code in (*_ELSEWHERE, "400"):
         return UnreachableError(f"{failed}: the bucket is in region {region}.", f"Set AWS_REGION={region}.")
     if code == "InvalidObjectState":
-        return UnreadableError(
+        return ArchivedError(
             f"{failed}: the store has moved it to an archive.", "Restore that object there, then try again."
         )
     what, hint = _reason(code, error)

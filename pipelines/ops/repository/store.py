@@ -28,6 +28,10 @@ class UnreadableError(DamagedError):
     """The store answers, but this one value cannot be read: a bad sector, or something that is no file."""
 
 
+class ArchivedError(UnreadableError):
+    """The value is whole, but the store has moved it to where it cannot be read at once."""
+
+
 class TooLargeError(DamagedError):
     """A stored value is larger than anything that is ever written under such a key."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.ops.errors import ExitCode, OpsError, UnreachableError, UsageError
 from pipelines.ops.repository import Repository, store_at
-from pipelines.ops.repository.store import Stored, StoreFullError, UnreadableError
+from pipelines.ops.repository.store import ArchivedError, Stored, StoreFullError
 from pipelines.ops.settings import load
 from tests.certificates import made_in
 from tests.ports import free_port
@@ -77,7 +77,7 @@ def test_what_other_stores_refuse(
 
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
-    [(403, "QuotaExceeded", StoreFullError), (403, "InvalidObjectState", UnreadableError)],
+    [(403, "QuotaExceeded", StoreFullError), (403, "InvalidObjectState", ArchivedError)],
 )
 def test_kinds_of_refusal(place: dict[str, str], status: int, code: str, kind: type[OpsError]) -> None:
     """A full store and an archived object are told from a store that is not reached."""

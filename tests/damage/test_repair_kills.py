@@ -1,0 +1,95 @@
+"""SIGKILL of a repair at any moment: what was whole is whole, and run again it mends all that it can."""
+
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.ops.repository import FolderStore, PointRef, Repository
+from tests.damage.test_copy_kills import source_at
+from tests.ending import ended
+from tests.ops.repository.test_copying import copied
+
+SEED = 20261130
+POINTS = 8
+LONGEST_S = 0.4
+
+
+def spoil(here: Path, there: Path, chance: random.Random) -> None:
+    """Damage half of the objects and a manifest; the copy lacks one of those objects."""
+    objects = sorted((here / "objects").rglob("*/*"))
+    spoiled = chance.sample(objects, len(objects) // 2)
+    for path in spoiled:
+        if chance.random() < 0.5:
+            path.unlink()
+        else:
+            path.write_bytes(path.read_bytes()[:-1] + b"?")
+    gone = spoiled[0].relative_to(here)
+    (there / gone).unlink(missing_ok=True)
+    chance.choice(sorted((here / "points").iterdir())).write_bytes(b"rubbish")
+
+
+def killed(here: Path, there: Path, wait: float | None) -> bool:
+    """Repair until it is killed, or to the end; return whether it had ended."""
+    command = [sys.executable, "-m", "tests.ops.repository.mending", str(here), str(there)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child, ended(child):
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        if wait is not None:
+            # Nothing to wait for: a kill may come at any moment.
+            time.sleep(wait)
+            child.kill()
+        return "ended\n" in child.stdout.readlines()
+
+
+def whole(repository: Repository) -> set[str]:
+    """Return the points of which every byte is right."""
+    refs: list[PointRef] = [ref for ref in repository.points() if not ref.problem]
+    return {ref.id for ref in refs if repository.check_bytes(repository.load(ref)) == []}
+
+
+def rounds(tmp_path: Path, kills: int) -> None:
+    """Spoil a repository, kill so many repairs, and let the last one end; begin anew when one is whole."""
+    chance = random.Random(SEED)
+    copied(source_at(tmp_path / "here", POINTS), Repository.create(FolderStore(tmp_path / "there")))
+    partly = 0
+    here = there = tmp_path
+    saved = True
+    for number in range(kills):
+        where = f"seed {SEED}, kill {number}"
+        if saved:
+            here, there = tmp_path / f"here-{number}", tmp_path / f"there-{number}"
+            shutil.copytree(tmp_path / "here", here)
+            shutil.copytree(tmp_path / "there", there)
+            spoil(here, there, chance)
+        repository = Repository.open(FolderStore(here))
+        before, count = whole(repository), len(list((here / "objects").rglob("*/*")))
+        saved = killed(here, there, chance.uniform(0, LONGEST_S))
+        assert before <= whole(repository), where
+        partly += not saved and len(list((here / "objects").rglob("*/*"))) != count
+    assert partly, "no kill came between the first change and the last"
+    assert killed(here, there, None)
+    repository = Repository.open(FolderStore(here))
+    assert whole(repository) == {ref.id for ref in repository.points()} == whole_in(there)
+    assert 0 < len(repository.points()) < POINTS
+
+
+def whole_in(there: Path) -> set[str]:
+    """Return the points that the copy can give."""
+    return whole(Repository.open(FolderStore(there)))
+
+
+def test_killed_repairs(tmp_path: Path) -> None:
+    """Some kills."""
+    rounds(tmp_path, 10)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_many_killed_repairs(tmp_path: Path) -> None:
+    """As above, for long."""
+    rounds(tmp_path, 300)
