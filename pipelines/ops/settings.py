@@ -88,8 +88,7 @@ class OpsSettings:
 def load(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> OpsSettings:
     """Read every setting. Raises SynapseError that names the variable."""
     service = _with_own_password(Settings.load(environ, env_file))
-    given = {name: value for name, value in dotenv_values(env_file).items() if value} if env_file else {}
-    given |= {name: value for name, value in environ.items() if value}
+    given = given_settings(environ, env_file)
     server = given.get("SYNAPSE_REDIS_SERVER")
     stack = _stack(given.get("SYNAPSE_STACK", "local"))
     return OpsSettings(
@@ -105,6 +104,12 @@ def load(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> Op
         passphrase=_passphrase("SYNAPSE_PASSPHRASE", given),
         new_passphrase=_passphrase("SYNAPSE_NEW_PASSPHRASE", given),
     )
+
+
+def given_settings(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> dict[str, str]:
+    """Return what is set: in the environment, else in the file; what is empty is not set."""
+    given = {name: value for name, value in dotenv_values(env_file).items() if value} if env_file else {}
+    return given | {name: value for name, value in environ.items() if value}
 
 
 def _passphrase(name: str, given: Mapping[str, str]) -> Passphrase | None:

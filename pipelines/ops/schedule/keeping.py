@@ -41,11 +41,12 @@ class Shelf:
         self._note = note
         self._shape: _Shape | None = None
         self._record: Record | None = None
-        self._unwritten = False
+        self.unwritten = False
+        """Whether the newest record is in memory alone."""
 
     def read(self, now: datetime) -> Record:
         """Return the record as it is now on the disk, or the newer one that could not be written."""
-        if self._record is None or (not self._unwritten and self._shape_now() != self._shape):
+        if self._record is None or (not self.unwritten and self._shape_now() != self._shape):
             self._record = self._read(now)
         return self._record
 
@@ -55,11 +56,11 @@ class Shelf:
         try:
             replace_file(self._path, record.model_dump_json(indent=1).encode() + b"\n")
         except OSError as error:
-            if not self._unwritten:
+            if not self.unwritten:
                 self._note("what is known of the job cannot be kept", job=self._name, why=error.strerror)
-            self._unwritten = True
+            self.unwritten = True
         else:
-            self._unwritten = False
+            self.unwritten = False
             self._shape = self._shape_now()
 
     @contextmanager

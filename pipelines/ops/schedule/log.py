@@ -19,7 +19,11 @@ class Log:
     def __call__(self, event: str, *, level: str = "info", **fields: object) -> None:
         """Write one line."""
         line = {"time": self._now().isoformat(timespec="milliseconds"), "level": level, "event": event}
-        text = json.dumps({**line, **fields}, default=str)
+        text = json.dumps({**line, **fields}, default=_plain)
         with self._lock, suppress(OSError, ValueError):
             self._stream.write(text + "\n")
             self._stream.flush()
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

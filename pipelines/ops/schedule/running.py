@@ -70,9 +70,8 @@ class Runner:
         now = self._now()
         known = self._shelf.read(now)
         right = rules.adjusted(known, now)
-        if right is not known:
+        if right is not known and self._keep(right):
             self._note("the clock was ahead", level="warning", job=self.job.name)
-            self._keep(right)
         return right
 
     def next_run(self) -> datetime:
@@ -120,6 +119,11 @@ class Runner:
         if self._child:
             self._child.tell_to_end("The scheduler was told to end.", "Nothing: it is run at the next start.")
 
+    def catch_up_writing(self) -> None:
+        """Try again to keep what could not be kept."""
+        if self._shelf.unwritten:
+            self._keep(self.record())
+
     def see_to_silence(self) -> None:
         """Tell of a job that had no success for too long, whether it runs or not."""
         if not rules.tell_of_silence(self.record(), self.job.max_age, self._now()):
@@ -150,12 +154,16 @@ class Runner:
         self._shelf.release(self._handle)
         self._handle = None
 
-    def _keep(self, record: Record) -> None:
+    def _keep(self, record: Record) -> bool:
+        """Write the record, if nobody else has the job."""
         if self._handle is not None:
             self._shelf.write(record)
-        elif self._hold():
-            self._shelf.write(record)
-            self._release()
+            return True
+        if not self._hold():
+            return False
+        self._shelf.write(record)
+        self._release()
+        return True
 
     def _known(self) -> Record:
         """Return the record for whoever holds the job: a run that it says to be under way was lost."""

@@ -49,6 +49,7 @@ class Scheduler:
         for runner in self._runners:
             runner.start_if_due()
             runner.see_to_silence()
+            runner.catch_up_writing()
         self._wait()
 
     def _wait(self) -> None:

@@ -230,7 +230,10 @@ def test_a_full_disk_stops_no_run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
         assert runner.start_if_due()
         assert desk.ran(runner).good
         assert not runner.start_if_due()
+        runner.catch_up_writing()
         assert [line["why"] for line in desk.log if "why" in line] == ["No space left on device"]
+    runner.catch_up_writing()
+    assert desk.runner().record().success == desk.now
     desk.now += HOUR
     assert runner.start_if_due()
     desk.ran(runner)
