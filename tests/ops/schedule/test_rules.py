@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.ops.schedule.record import RUNS, Record, Run, first_record
@@ -26,6 +26,8 @@ from pipelines.ops.schedule.timetable import timetable
 BEGIN = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 TABLE = timetable("17 * * * *")
 HOUR = timedelta(hours=1)
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no failure."""
 DAY = timedelta(days=1)
 
 
@@ -74,6 +76,7 @@ def lives(draw: st.DrawFn) -> tuple[Record, datetime]:
     return record, now
 
 
+@PATIENT
 @given(lives())
 def test_a_job_is_never_put_off_for_ever(life: tuple[Record, datetime]) -> None:
     """Whatever happened, and wherever the clock stood, the next run is within the timetable's gap."""
@@ -81,6 +84,7 @@ def test_a_job_is_never_put_off_for_ever(life: tuple[Record, datetime]) -> None:
     assert due(adjusted(record, now), TABLE) <= now + STEP + max(TABLE.longest_gap, LAST_RETRY)
 
 
+@PATIENT
 @given(lives(), st.integers(61, 100_000))
 def test_what_was_missed_is_run_once(life: tuple[Record, datetime], minutes: int) -> None:
     """After a time of being down one run is due at once, and when it was good no second one."""
@@ -92,6 +96,7 @@ def test_what_was_missed_is_run_once(life: tuple[Record, datetime], minutes: int
     assert due(record, TABLE) > now
 
 
+@PATIENT
 @given(lives())
 def test_success_ends_every_alarm(life: tuple[Record, datetime]) -> None:
     """After a good run nothing fails, is overdue or is to be told, and the timetable counts again."""
@@ -104,6 +109,7 @@ def test_success_ends_every_alarm(life: tuple[Record, datetime]) -> None:
     assert due(record, TABLE) == TABLE.after(now)
 
 
+@PATIENT
 @given(lives(), st.timedeltas(timedelta(), timedelta(days=900)))
 def test_silence_is_noticed(life: tuple[Record, datetime], passed: timedelta) -> None:
     """Without a success it is told once the age is reached, whatever the clock did before."""
@@ -114,6 +120,7 @@ def test_silence_is_noticed(life: tuple[Record, datetime], passed: timedelta) ->
         assert tell_of_silence(record, 3 * HOUR, later)
 
 
+@PATIENT
 @given(lives())
 def test_what_is_kept_is_bounded_and_read_again(life: tuple[Record, datetime]) -> None:
     """A record comes back from its file as it was, and does not grow."""
@@ -122,6 +129,7 @@ def test_what_is_kept_is_bounded_and_read_again(life: tuple[Record, datetime]) -
     assert len(record.runs) <= RUNS
 
 
+@PATIENT
 @given(st.integers(1, 10_000))
 def test_the_back_off_grows_to_its_limit(failures: int) -> None:
     """A minute, then twice as long each time, never more than an hour."""
@@ -129,7 +137,7 @@ def test_the_back_off_grows_to_its_limit(failures: int) -> None:
     assert backoff(failures) == min(timedelta(minutes=2 ** min(failures - 1, 20)), HOUR)
 
 
-@settings(max_examples=25)
+@PATIENT
 @given(st.integers(1, 30))
 def test_a_failing_job_is_tried_less_and_less_often(count: int) -> None:
     """A job that is due each minute and always fails: each try waits for the back-off."""

@@ -111,6 +111,7 @@ def test_no_zone_of_that_name(name: str) -> None:
         zone_named(name)
 
 
+@settings(deadline=None)
 @given(bound=DELAYS, host=st.text(), job=st.text())
 def test_the_delay_is_steady_and_bounded(bound: timedelta, host: str, job: str) -> None:
     """The same machine and job have the same delay in each life, never more than the bound."""
