@@ -21,3 +21,11 @@ def below(pid: int) -> list[int]:
 def state_of(pid: int) -> str:
     """Return the letter of its state, T of one that is stopped."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def lives(pid: int) -> bool:
+    """Whether it runs; one that has ended may be shown until its parent asks how."""
+    try:
+        return state_of(pid) not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

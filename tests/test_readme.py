@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from configparser import ConfigParser
 from pathlib import Path
 
 import httpx
 import pytest
 
 from pipelines.ops.errors import ExitCode
+from pipelines.ops.schedule.child import GRACE_S
+from pipelines.ops.schedule.status import METRICS
 from tests.ending import ended
 
 README = Path(__file__).parent.parent / "README.md"
@@ -110,18 +113,43 @@ def test_each_command_works(
 
 def test_each_line_for_cron_works(stack: str, environ: dict[str, str], demo: dict[str, object]) -> None:
     """Five fields and a command, which is run by cron's shell, in their order; cron would end it at a `%`."""
-    block = re.search(r"^```cron\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
-    assert block
+    blocks = re.findall(r"^```cron\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 2
     assert stack
     here = str(Path(str(demo["folder"])).parent)
-    for line in block[1].splitlines():
+    for line in "".join(blocks).splitlines():
         parts = re.fullmatch(r"((?:[\d*/,-]+ ){5})([^%]+)", line)
         assert parts, line
         command = parts[2].replace("/srv/synapse", here).replace(".venv/bin", str(BIN))
         done = subprocess.run(
-            ["/bin/sh", "-c", command], env=environ, capture_output=True, text=True, check=False, timeout=120
+            ["/bin/sh", "-c", command],
+            env=environ | {"SYNAPSE_SCHEDULE_BACKUP": "15 3 * * *"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
         assert done.returncode == 0, f"{line}: {done.stderr}"
+
+
+def test_the_metrics_are_those_of_the_table() -> None:
+    """The README's table names every metric of a schedule, and no other."""
+    chapter = README.read_text().partition("\n## Schedules")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| (`[a-z].*?) \| ", chapter, re.MULTILINE)
+    table = {name for cell in cells for name in re.findall(r"`([a-z_]+)`", cell)}
+    assert table == {"up", *METRICS}
+
+
+def test_the_unit_of_systemd_runs_the_command() -> None:
+    """It is a unit with the parts that systemd asks for, and gives a job its minute to end."""
+    block = re.search(r"^```ini\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
+    assert block
+    unit = ConfigParser()
+    unit.read_string(block[1])
+    service = unit["Service"]
+    assert service["ExecStart"] == f"{service['WorkingDirectory']}/.venv/bin/synapse schedule"
+    assert int(service["TimeoutStopSec"]) > GRACE_S
+    assert service["KillMode"] == "mixed"
 
 
 def test_the_exit_codes_are_those_of_the_table() -> None:

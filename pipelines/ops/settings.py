@@ -91,7 +91,7 @@ class OpsSettings:
 def load(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> OpsSettings:
     """Read every setting. Raises SynapseError that names the variable."""
     service = _with_own_password(Settings.load(environ, env_file))
-    given = _given(environ, env_file)
+    given = given_settings(environ, env_file)
     server = given.get("SYNAPSE_REDIS_SERVER")
     stack = _stack(given.get("SYNAPSE_STACK", "local"))
     return OpsSettings(
@@ -119,12 +119,13 @@ def other_place(
     """
     if not value.startswith(SCHEME):
         return _folder(name, value)
-    given = _given(environ, env_file)
+    given = given_settings(environ, env_file)
     own = {key.removeprefix(_COPY): said for key, said in given.items() if key.startswith(f"{_COPY}AWS_")}
     return s3_place(name, value, own or given)
 
 
-def _given(environ: Mapping[str, str], env_file: Path | None) -> dict[str, str]:
+def given_settings(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> dict[str, str]:
+    """Return what is set: in the environment, else in the file; what is empty is not set."""
     given = {name: value for name, value in dotenv_values(env_file).items() if value} if env_file else {}
     return given | {name: value for name, value in environ.items() if value}
 

@@ -18,6 +18,7 @@ from pipelines.ops.cli.wiring import context, stack_context
 from pipelines.ops.cli.words import counted_keys, seconds, size
 from pipelines.ops.context import Context
 from pipelines.ops.errors import DamagedError, UsageError
+from pipelines.ops.one_backup import one_backup
 
 AofFolder = Annotated[
     Path | None,
@@ -50,12 +51,15 @@ def backup(
             raise UsageError("--by-keys and --aof-folder are two ways to save Redis.", "Leave one out.")
         files = aof_folder is not None or faiss_folder is not None
         work = (context if files else stack_context)(output, create=True)
-        report = take_backup(
-            work,
-            redis=redis_capture(work, aof_folder, by_keys=by_keys) if only is not Source.FAISS else None,
-            faiss=faiss_capture(work, faiss_folder) if only is not Source.REDIS else None,
-            proven=verify,
-        )
+        redis, faiss = only is not Source.FAISS, only is not Source.REDIS
+        ours = {Source.REDIS: redis and aof_folder is None, Source.FAISS: faiss and faiss_folder is None}
+        with one_backup(work.data_dir, [one for one, is_ours in ours.items() if is_ours], work.watch.note):
+            report = take_backup(
+                work,
+                redis=redis_capture(work, aof_folder, by_keys=by_keys) if redis else None,
+                faiss=faiss_capture(work, faiss_folder) if faiss else None,
+                proven=verify,
+            )
         output.result(as_data(report), as_text(report))
         fail_if_unproven(output, report)
 

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from pipelines.ops.cli.console import guarded
-from pipelines.ops.cli.freshness import timespan
 from pipelines.ops.cli.options import DryRun, Json, Yes
 from pipelines.ops.cli.wiring import stack_context
 from pipelines.ops.errors import RefusedError, UsageError
 from pipelines.ops.forget import Choice, carry_out, choose, choose_by_name
 from pipelines.ops.retention import Policy
+from pipelines.ops.timespans import timespan
 
 Points = Annotated[
     list[str] | None, typer.Argument(metavar="[POINT]...", help="Points to forget, instead of a policy.")

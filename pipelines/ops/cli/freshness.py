@@ -1,6 +1,5 @@
 """`synapse points check`: how an alarm about old, missing or unproven backups is asked for and shown."""
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -10,16 +9,15 @@ import typer
 from pipelines.ops.cli.console import Output
 from pipelines.ops.cli.options import Source
 from pipelines.ops.doctor.quantities import span
-from pipelines.ops.errors import OpsError, UsageError
+from pipelines.ops.errors import OpsError
 from pipelines.ops.freshness import Backup, Freshness, State, freshness
 from pipelines.ops.repository import Repository, Standing
 from pipelines.ops.repository.resolving import AHEAD
+from pipelines.ops.timespans import timespan
 
 MaxAge = Annotated[
     str, typer.Option("--max-age", help="How old the newest proven backup may be: 90min, 26h, 8d.")
 ]
-_AGE = re.compile(r"([0-9]{1,6})(min|h|d)")
-_UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 def judge(output: Output, repository: Repository, max_age: str, only: Source | None, now: datetime) -> None:
@@ -37,17 +35,6 @@ def judge(output: Output, repository: Repository, max_age: str, only: Source | N
     output.result(data, "\n".join(_said(one) for one in judged))
     if alarms:
         raise _alarm(alarms, repository.store.place, max_age)
-
-
-def timespan(option: str, text: str) -> timedelta:
-    """Read a time such as 26h that is not nothing. Raises UsageError that names the option."""
-    found = _AGE.fullmatch(text)
-    span_of = int(found[1]) * _UNITS[found[2]] if found else timedelta()
-    if not span_of:
-        raise UsageError(
-            f"{option} {text!r} is no age.", "Give a number and a unit, such as 90min, 26h or 8d."
-        )
-    return span_of
 
 
 def _backups(repository: Repository) -> Iterator[Backup]:

@@ -24,6 +24,7 @@ from pipelines.ops.cli.points import points
 from pipelines.ops.cli.prune import prune
 from pipelines.ops.cli.repair import repair
 from pipelines.ops.cli.restore import restore
+from pipelines.ops.cli.schedule import schedule
 from pipelines.ops.cli.stats import stats
 from pipelines.ops.cli.up import up
 from pipelines.ops.cli.verify import verify
@@ -61,6 +62,7 @@ app.command(epilog="Examples:  synapse verify  |  synapse verify --all --level 2
 app.command(
     epilog="Examples:  synapse forget --keep-daily 7 --keep-weekly 5 --dry-run  |  synapse forget 3f2a --yes"
 )(forget)
+app.command(epilog="Examples:  synapse schedule --check  |  synapse schedule --once backup --json")(schedule)
 app.command(epilog="Examples:  synapse stats  |  synapse stats --json")(stats)
 app.command(epilog="Examples:  synapse diff 3f2a  |  synapse diff 3f2a 7c01 --json")(diff)
 app.command(

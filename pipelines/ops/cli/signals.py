@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -39,6 +39,26 @@ def interruptible() -> Iterator[None]:
     ]
     try:
         yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+@contextmanager
+def signals_noted() -> Iterator[Callable[[], bool]]:
+    """Give a function that says whether we were told to end.
+
+    An exception out of a signal handler could be raised, and lost, between any two lines.
+    """
+    told = False
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        nonlocal told
+        told = True
+
+    before = [(number, signal.signal(number, note)) for number in _SIGNALS]
+    try:
+        yield lambda: told
     finally:
         for number, handler in before:
             signal.signal(number, handler)

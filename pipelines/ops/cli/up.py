@@ -2,23 +2,19 @@
 
 import json
 import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from types import FrameType
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.options import Json
+from pipelines.ops.cli.signals import signals_noted
 from pipelines.ops.cli.wiring import context, settings_here
 from pipelines.ops.localstack import LOGS, LocalStack
 from pipelines.ops.localstack.page import with_page
 from pipelines.ops.restore import journal as journals
 from pipelines.ops.settings import OpsSettings
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def up(
@@ -27,7 +23,7 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Run Redis and the backend on this machine; Ctrl-C stops both."""
-    with guarded(json=as_json) as output, _signals_noted() as stopping:
+    with guarded(json=as_json) as output, signals_noted() as stopping:
         settings = with_page(settings_here())
         _end_restore(output, settings, running=False)
         stack = LocalStack(
@@ -50,26 +46,6 @@ def _end_restore(output: Output, settings: OpsSettings, *, running: bool) -> Non
     journal = journals.read(settings.service.data_dir)
     if journal is not None and running == (journal.swap is not None):
         context(output, settings=settings)
-
-
-@contextmanager
-def _signals_noted() -> Iterator[Callable[[], bool]]:
-    """Give a function that says whether we were told to end.
-
-    An exception out of a signal handler could be raised, and lost, between any two lines.
-    """
-    told = False
-
-    def note(_number: int, _frame: FrameType | None) -> None:
-        nonlocal told
-        told = True
-
-    before = [(number, signal.signal(number, note)) for number in _SIGNALS]
-    try:
-        yield lambda: told
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
 
 
 def _announce(output: Output, stack: LocalStack) -> None:

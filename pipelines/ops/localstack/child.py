@@ -40,7 +40,7 @@ class Child:
                 stderr=out,
                 # Ctrl-C reaches the parent alone, which stops its children in order.
                 start_new_session=True,
-                preexec_fn=_dying_with_parent(launch.farewell),  # noqa: PLW1509  # only calls prctl
+                preexec_fn=dying_with_parent(launch.farewell),  # noqa: PLW1509  # only calls prctl
             )
         if self._process.stdin is not None:
             # One that is dead already says why in its log.
@@ -80,7 +80,8 @@ class Child:
             self.kill()
 
 
-def _dying_with_parent(farewell: signal.Signals) -> Callable[[], None] | None:
+def dying_with_parent(farewell: signal.Signals) -> Callable[[], None] | None:
+    """Return what a child runs first, so that it gets a signal when the thread that started it ends."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)

@@ -1,0 +1,1 @@
+"""Jobs on a schedule: when each is due, run as a child, watched, shown and reported."""
