@@ -19,6 +19,7 @@ from pipelines.dag.arguments import Options, parser, read
 from pipelines.dag.console import Console
 from pipelines.dag.errors import INSTALL, JobError, JobExit
 from pipelines.dag.interrupts import interrupts
+from pipelines.dag.pinned import used
 from pipelines.dag.plan import Plan, described, in_words, selected
 from pipelines.dag.report import JobReport, as_data, write
 from pipelines.dag.running import Action, State, run_plan, unended
@@ -89,7 +90,7 @@ async def _carried_out(job: Job, options: Options, plan: Plan, console: Console)
             told_of_loss,
         )
 
-        facts: dict[str, object] = {"dagger": VERSION}
+        facts: dict[str, object] = {"dagger": VERSION, **used(Path.cwd(), os.environ)}
         results = unended(plan, State.INTERRUPTED, "interrupted", JobExit.INTERRUPTED)
         async with AsyncExitStack() as closing:
             client = None

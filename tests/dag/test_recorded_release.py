@@ -1,6 +1,7 @@
 """What a release refuses, and in which order it publishes, seen behind the SDK."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 
@@ -154,6 +155,51 @@ def test_a_dirty_tree_is_refused_before_anything(project: Project) -> None:
     assert ended.code == 6
     assert "The tree is dirty: new.txt." in ended.stderr
     assert not recorder.requests
+
+
+BASES = ("PYTHON_IMAGE", "REDIS_IMAGE", "NODE_IMAGE", "NGINX_IMAGE", "GO_IMAGE")
+
+
+@pytest.mark.parametrize("variable", BASES)
+@pytest.mark.parametrize(
+    "image", ["mirror.example/base:1", f"mirror.example/base@{DIGEST.replace('d', 'e')}"]
+)
+def test_a_base_that_is_not_the_pinned_one_is_refused_before_anything(
+    project: Project, variable: str, image: str
+) -> None:
+    """Without a digest, or with another one than the pin file's; code 6, and the plan shows it too."""
+    pin(project, DIGEST)
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "release", *WHERE, "--tag", "1", **{variable: image})
+        shown = project.run(recorder, "release", "--plan", **{variable: image})
+    assert ended.code == 6
+    assert f"{variable} names" in ended.stderr
+    assert ended.states()["pins"] == "not run"
+    assert (shown.code, f"REFUSED: {variable} names" in shown.stdout) == (0, True)
+    assert not recorder.requests
+
+
+@pytest.mark.parametrize("known", ["", DIGEST])
+def test_a_mirror_of_the_pinned_base_is_taken_and_told(project: Project, known: str) -> None:
+    """Its name is another, its digest is not; the report names every base, those of the pin file too."""
+    pin(project, known)
+    mirror = f"mirror.example/base@{DIGEST}"
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "release", *WHERE, "--tag", "1", NODE_IMAGE=mirror)
+    assert ended.code == 0, ended.stderr
+    facts = ended.report()["facts"]
+    assert isinstance(facts, dict)
+    assert facts["base node"] == mirror
+    assert facts["base redis"] == "redis:7.4-bookworm" + (f"@{known}" if known else "")
+
+
+def pin(project: Project, digest: str) -> None:
+    """Give every pin of a project a digest, and commit it."""
+    file = project.folder / "deploy/pins.toml"
+    file.write_text(re.sub(r'^digest = ".*"$', f'digest = "{digest}"', file.read_text(), flags=re.MULTILINE))
+    subprocess.run(
+        [*GIT, "commit", "-q", "-a", "--allow-empty", "-m", "Pins"], cwd=project.folder, check=True
+    )
 
 
 def pushed(recorder: Recorder) -> Iterator[tuple[str, list[str], bool]]:
