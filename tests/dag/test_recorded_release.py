@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -157,6 +158,19 @@ def test_a_dirty_tree_is_refused_before_anything(project: Project) -> None:
     assert not recorder.requests
 
 
+@pytest.mark.parametrize("hidden", ["exclude", "excludesFile", "showUntrackedFiles"])
+def test_a_file_that_only_this_git_ignores_is_in_the_way(project: Project, hidden: str) -> None:
+    """The engine would be sent it: it knows the project's .gitignore files alone."""
+    (project.folder / "new.txt").write_text("not in a commit")
+    (project.folder / "__pycache__").mkdir()
+    (project.folder / "__pycache__/old.txt").write_text("ignored by the project")
+    hide(project.folder, hidden)
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "release", *WHERE, "--tag", "1")
+    assert ended.code == 6
+    assert "The tree is dirty: new.txt." in ended.stderr
+
+
 BASES = ("PYTHON_IMAGE", "REDIS_IMAGE", "NODE_IMAGE", "NGINX_IMAGE", "GO_IMAGE")
 
 
@@ -191,6 +205,17 @@ def test_a_mirror_of_the_pinned_base_is_taken_and_told(project: Project, known: 
     assert isinstance(facts, dict)
     assert facts["base node"] == mirror
     assert facts["base redis"] == "redis:7.4-bookworm" + (f"@{known}" if known else "")
+
+
+def hide(folder: Path, how: str) -> None:
+    """Let git keep quiet of new.txt, by a means that is no part of the project."""
+    file, name, value = {
+        "exclude": (".git/info/exclude", "core.excludesFile", ""),
+        "excludesFile": (".git/hidden", "core.excludesFile", ".git/hidden"),
+        "showUntrackedFiles": (".git/hidden", "status.showUntrackedFiles", "no"),
+    }[how]
+    (folder / file).write_text("new.txt\n")
+    subprocess.run([*GIT, "config", name, value], cwd=folder, check=True)
 
 
 def pin(project: Project, digest: str) -> None:
