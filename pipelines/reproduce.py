@@ -3,9 +3,9 @@
 import argparse
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 try:
+    from pipelines.dag.against import read_report
     from pipelines.dag.commands import compare, normalise
     from pipelines.dag.job import Job, main
     from pipelines.dag.plan import Step, planned
@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what to compare with."""
     parser.add_argument(
         "--against",
-        type=Path,
+        type=read_report,
         metavar="REPORT",
         help="the report.json of another run or of the release: its digests must be these too",
     )

@@ -163,6 +163,24 @@ def test_an_interrupted_job_stops_its_services_and_reports(project: Project, sen
     all_stopped(recorder)
 
 
+def test_a_killed_job_leaves_nothing_of_the_run_before(project: Project) -> None:
+    """Its report says that it runs; of the folder's other files none is touched."""
+    left = ("report.json", "summary.md", "junit.xml", "junit-site.xml", "logs/site/redis/redis.log")
+    for name in (*left, "proofs/one", "junit.txt"):
+        (project.reports / name).parent.mkdir(parents=True, exist_ok=True)
+        (project.reports / name).write_text('{"code": 0}')
+    hanging = Hangs()
+    with recording([asked("version", hanging)]) as recorder:
+        started = project.start(recorder, "backup")
+        assert hanging.reached.wait(100)
+        ended = project.end(started, signal.SIGKILL)
+    report = ended.report()
+    assert (report["job"], report["state"], report["code"]) == ("backup", "running", None)
+    kept = {str(file.relative_to(ended.reports)) for file in ended.reports.rglob("*") if file.is_file()}
+    assert kept == {"report.json", "summary.md", "proofs/one", "junit.txt"}
+    assert "was killed" in (ended.reports / "summary.md").read_text()
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_before_the_first_step_is_no_surprise(project: Project, sent: signal.Signals) -> None:
     """Code 130 without a traceback, and the reports say that no step has ended."""
