@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.dag.recording.answers import Cut, Fails, Hangs, Rule, Says, asked, running
+from pipelines.dag.suites import MAY_LACK
+from tests.dag.recording.answers import Cut, Fails, Hangs, Rule, Says, asked, exporting, running
 from tests.dag.recording.graph import Call, parts
 from tests.dag.recording.project import Ended, Project
 from tests.dag.recording.recorder import Recorder, recording
@@ -49,6 +50,38 @@ def test_one_failed_gate_and_nothing_is_published(project: Project, gate: str) -
     assert "Traceback" not in ended.stderr
     assert not [run for run in recorder.execs() if "registry.example" in " ".join(run.argv)]
     all_stopped(recorder)
+
+
+@pytest.mark.parametrize(
+    ("counts", "why", "says"),
+    [
+        ('tests="0" failures="0" errors="0" skipped="0"', "", "no test ran (0 skipped)"),
+        ('tests="2" failures="0" errors="0" skipped="2"', "needs root", "no test ran (2 skipped)"),
+        (
+            'tests="3" failures="0" errors="0" skipped="1"',
+            "NOT CHECKED: there is no moon",
+            "2 passed, but NOT CHECKED: there is no moon",
+        ),
+    ],
+)
+def test_a_suite_that_has_checked_nothing_or_not_all_fails(
+    project: Project, counts: str, why: str, says: str
+) -> None:
+    """Though pytest itself ended with 0."""
+    with recording([suite_of(counts, why), *going_well()]) as recorder:
+        ended = project.run(recorder, "ci", "--only", "integration")
+    assert (ended.code, ended.states()["integration"]) == (1, "failed")
+    assert ended.steps["integration"]["reason"] == says
+
+
+@pytest.mark.parametrize("allowed", MAY_LACK)
+def test_what_no_container_can_check_is_told_and_fails_nothing(project: Project, allowed: str) -> None:
+    """The report has the reason, and how often there was it."""
+    rule = suite_of('tests="3" failures="0" errors="0" skipped="1"', f"{allowed}it said no")
+    with recording([rule, *going_well()]) as recorder:
+        ended = project.run(recorder, "ci", "--only", "integration")
+    assert ended.code == 0, ended.stderr
+    assert ended.figures("integration")["skipped_because"] == {f"{allowed}it said no": 1}
 
 
 @pytest.mark.parametrize("service", ["redis", "backend", "frontend"])
@@ -293,6 +326,14 @@ def test_signals_that_follow_the_first_are_not_heard(project: Project) -> None:
     assert ended.states()["site"] == "interrupted"
     assert {"report.json", "summary.md", "junit.xml"} <= {file.name for file in ended.reports.iterdir()}
     all_stopped(recorder)
+
+
+def suite_of(counts: str, why: str) -> Rule:
+    """Let the tests leave these numbers, and one test that was skipped for a reason."""
+    case = f'<testcase name="one"><skipped type="pytest.skip" message="{why}">where</skipped></testcase>'
+    return exporting(
+        ".xml", f"<testsuites><testsuite {counts}>{case if why else ''}</testsuite></testsuites>"
+    )
 
 
 def all_stopped(recorder: Recorder) -> None:
