@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 LATEST = "latest"
+SITE = "http://frontend:8080"
+"""Where clients reach an ephemeral stack: at its nginx."""
 
 
 def backup() -> tuple[str, ...]:
@@ -28,6 +30,11 @@ def show(point: str = LATEST) -> tuple[str, ...]:
 def restore(point: str = LATEST, *, safety: bool = True) -> tuple[str, ...]:
     """Restore a point into a running stack, with a safety point of what that holds or without one."""
     return ("synapse", "restore", point, "--yes", *(() if safety else ("--force",)), "--json")
+
+
+def served(point: str, at: str) -> tuple[str, ...]:
+    """Say which of a restored point's documents are served at an address; code 1 when they are not."""
+    return ("synapse", "points", "served", point, "--at", at, "--json")
 
 
 def normalise(epoch: str = "{epoch}") -> tuple[str, ...]:

@@ -46,6 +46,7 @@ def made() -> Iterator[tuple[str, ...]]:
     yield commands.show()
     yield commands.keep_proofs("3f2a", "/reports")
     yield commands.restore("3f2a")
+    yield commands.served("3f2a", commands.SITE)
     yield commands.normalise("1700000000")
     yield commands.digest()
     yield commands.compare()
@@ -88,7 +89,7 @@ def test_every_function_that_makes_a_command_is_asked() -> None:
         if getattr(found, "__module__", "") == commands.__name__
     }
     assert functions == {
-        *("backup", "verify", "keep_proofs", "show", "restore"),
+        *("backup", "verify", "keep_proofs", "show", "restore", "served"),
         *("normalise", "digest", "push", "compare", "pins"),
     }
 

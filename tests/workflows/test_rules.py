@@ -129,6 +129,16 @@ def test_a_missing_runner_is_red_not_skipped() -> None:
     assert "SYNAPSE_RUNNER" in first["run"]
 
 
+def test_the_drill_is_held_with_what_its_documents_need() -> None:
+    """Else it would serve no document of a stack whose collection or embedding server is its own."""
+    (drill,) = [job for job in jobs(PROJECT / ".github" / "workflows") if job.name == "drill"]
+    (pipeline,) = [step for step in drill.steps if step.get("name") == "Pipeline"]
+    given = {"COLLECTION", "EMBEDDING_URL", "EMBEDDING_MODEL", "EMBEDDING_API_KEY"}
+    assert given <= pipeline["env"].keys()
+    readme = (PROJECT / "README.md").read_text()
+    assert [name for name in given if f"`SYNAPSE_{name}`" not in readme] == []
+
+
 def test_the_alarm_waits_for_no_runner() -> None:
     """A backup that stays queued must not keep the alarm from ringing."""
     alarm = next(job for job in jobs(PROJECT / ".github" / "workflows") if job.name == "alarm")

@@ -4,6 +4,7 @@ from tests.dag.recording.answers import Rule, exporting, printing
 from tests.dag.recording.project import POINT
 
 DIGEST = "sha256:" + "d" * 64
+SERVED = {"name": "documents", "epoch": "e1", "documents": 30}
 _JUNIT = '<testsuites><testsuite tests="3" failures="0" errors="0" skipped="1"/></testsuites>'
 
 
@@ -25,5 +26,6 @@ def going_well() -> list[Rule]:
         printing("synapse", "backup", value={"point": POINT}),
         printing("synapse", "verify", value={"proofs": [{"good": True}]}),
         printing("synapse", "restore", value={"point": POINT}),
+        printing("points", "served", value={"point": POINT, "collection": SERVED}),
         exporting(".xml", _JUNIT),
     ]
