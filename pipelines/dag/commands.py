@@ -60,17 +60,19 @@ def push(
     login: str | None,
     move: bool = False,
     free: Sequence[str] = (),
+    expect: str = "{digest}",
 ) -> tuple[str, ...]:
     """Push an image by digest, then under its tags; `login` names a file, `move` takes tags from others.
 
-    `free` are tags that are to come: one that another image has is refused before anything is sent.
+    `free` are tags that are to come: one that another image has is refused before anything is sent, and so is
+    another image than `expect`, the digest that was tested.
     """
     more = [word for tag in tags for word in ("--tag", tag)]
     more += [word for tag in free for word in ("--free", tag)]
     more += ["--move"] if move else []
     more += ["--plain-http"] if plain else []
     more += ["--login-file", login] if login else []
-    return ("synapse", "image", "push", "/image", reference, *more, "--json")
+    return ("synapse", "image", "push", "/image", reference, *more, "--expect", expect, "--json")
 
 
 def compare() -> tuple[str, ...]:

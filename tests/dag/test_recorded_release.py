@@ -11,7 +11,7 @@ import pytest
 from tests.dag.recording.answers import Fails, printing, running
 from tests.dag.recording.project import GIT, Project
 from tests.dag.recording.recorder import Recorder, recording
-from tests.dag.recording.scripts import DIGEST, going_well
+from tests.dag.recording.scripts import DIGESTS, going_well
 
 PUSH = ("image", "push")
 WHERE = ("--registry", "registry.example/team")
@@ -98,19 +98,45 @@ def test_a_registry_on_this_machine_is_brought_into_the_network(project: Project
         assert [call.field for call in one.bindings["registry"].chain()] == ["service", "host"]
     steps = ended.report()["steps"]
     assert isinstance(steps, list)
-    assert steps[-1]["figures"]["ops"] == f"localhost:5001/team/synapse-ops@{DIGEST}"
+    assert steps[-1]["figures"]["ops"] == f"localhost:5001/team/synapse-ops@{DIGESTS['ops']}"
 
 
-def test_what_was_not_tested_gets_no_tag(project: Project) -> None:
-    """The digest that the registry has must be that of the step which built the image."""
-    other = DIGEST.replace("d", "e")
-    told = {"reference": f"registry.example/team/synapse-backend@{other}", "digest": other}
-    rule = printing("image", "push", "/image", "registry.example/team/synapse-backend", value=told)
+@pytest.mark.parametrize("name", DIGESTS)
+def test_every_push_is_told_what_was_tested(project: Project, name: str) -> None:
+    """The digest of that very image, as the step has told it which built it, before anything is sent."""
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "release", *WHERE, "--tag", "1", "--move", "latest")
+    pushes = [one.argv for one in recorder.execs_done() if f"/synapse-{name}" in " ".join(one.argv)]
+    assert len(pushes) == 5  # two of them in the rehearsal
+    assert {argv[argv.index("--expect") + 1] for argv in pushes} == {DIGESTS[name]}
+    assert ended.figures("publish")[name].endswith(f"@{DIGESTS[name]}")
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_what_was_not_tested_gets_no_tag(project: Project, at: int) -> None:
+    """Another image than the tested one is refused: at its first push, or at the one with the tag."""
+    place = "registry.example/team/synapse-ops"
+    words = ("image", "push", "/image", place, *(("--tag",) if at == 2 else ()))
+    told = {"error": {"what": "/image is another.", "hint": "Nothing was sent."}}
+    rule = running(words, Fails(6, json.dumps(told)), "stdout")
+    with recording([rule, *going_well()]) as recorder:
+        ended = project.run(recorder, "release", *WHERE, "--tag", "1")
+    assert (ended.code, ended.states()["publish"]) == (6, "failed")
+    assert "/image is another. Nothing was sent." in ended.stderr
+    assert ([tags for _, tags, _ in pushed(recorder)]) == ([[]] * 2 if at == 1 else [[]] * 3 + [["1"]] * 2)
+
+
+@pytest.mark.parametrize("tagged", [False, True])
+def test_a_registry_with_another_digest_fails_the_release(project: Project, tagged: bool) -> None:
+    """What the registry has must be what the step has built, also when the second push differs."""
+    told = {"digest": "sha256:" + "e" * 64}
+    words = ("image", "push", "/image", "registry.example/team/synapse-backend")
+    rule = printing(*words, *(("--tag",) if tagged else ()), value=told)
     with recording([rule, *going_well()]) as recorder:
         ended = project.run(recorder, "release", *WHERE, "--tag", "1")
     assert (ended.code, ended.states()["publish"]) == (1, "failed")
-    assert f"and {DIGEST} was tested" in ended.stderr
-    assert [tags for _, tags, _ in pushed(recorder)] == [[]]
+    assert f"and {DIGESTS['backend']} was tested" in ended.stderr
+    assert len([*pushed(recorder)]) == (4 if tagged else 1)
 
 
 def test_an_image_whose_digest_is_not_known_stops_it_before_any_gate(project: Project) -> None:
@@ -171,6 +197,7 @@ def test_a_file_that_only_this_git_ignores_is_in_the_way(project: Project, hidde
     assert "The tree is dirty: new.txt." in ended.stderr
 
 
+DIGEST = "sha256:" + "d" * 64
 BASES = ("PYTHON_IMAGE", "REDIS_IMAGE", "NODE_IMAGE", "NGINX_IMAGE", "GO_IMAGE")
 
 
