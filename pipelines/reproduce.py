@@ -3,14 +3,17 @@
 import argparse
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 try:
-    from pipelines.dag.against import read_report
+    from pipelines.dag.against import check_same, read_report
+    from pipelines.dag.arguments import Options
     from pipelines.dag.commands import compare, normalise
     from pipelines.dag.job import Job, main
-    from pipelines.dag.plan import Step, planned
+    from pipelines.dag.plan import Plan, Step, planned
     from pipelines.dag.running import Action
     from pipelines.dag.session import Session
+    from pipelines.dag.tree import facts_of
 except ModuleNotFoundError as missing:
     sys.exit(f"This Python lacks {missing.name}. Type: make pipelines && . .venv/bin/activate")
 
@@ -36,6 +39,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check(options: Options, _plan: Plan) -> None:
+    """Refuse the report of another commit, whose digests are others. Raises RefusedJobError."""
+    if options.more.against is not None:
+        check_same(options.more.against, facts_of(Path.cwd()))
+
+
 def actions(session: Session) -> Mapping[str, Action]:
     """Return what each step does."""
     from pipelines.dag.rebuild import rebuild_actions  # noqa: PLC0415  # the plan is shown without the SDK
@@ -49,6 +58,7 @@ REPRODUCE = Job(
     lambda _options: planned("reproduce", STEPS),
     actions,
     arguments,
+    check,
 )
 
 if __name__ == "__main__":

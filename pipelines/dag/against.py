@@ -5,15 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.dag.errors import JobError
+from pipelines.dag.errors import JobError, RefusedJobError
 
 _IMAGE = "image "
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a report says: the digest of each image that it names."""
+    """What a report says: its commit, whether the tree differed, and the digest of each image it names."""
 
+    commit: str
+    dirty: str
     digests: Mapping[str, str]
 
 
@@ -32,4 +34,15 @@ def read_report(word: str) -> Told:
         ) from error
     if not found:
         raise JobError(f"{word} names no image.", "Name the report of a run that built images.")
-    return Told({name.removeprefix(_IMAGE): digest for name, digest in found.items()})
+    commit, dirty = (str(facts.get(name, "not named")) for name in ("commit", "dirty"))
+    return Told(commit, dirty, {name.removeprefix(_IMAGE): digest for name, digest in found.items()})
+
+
+def check_same(told: Told, own: Mapping[str, object]) -> None:
+    """Raise RefusedJobError unless a report is of the commit that the facts of this run name."""
+    if (told.commit, told.dirty) != (own.get("commit"), "no"):
+        raise RefusedJobError(
+            f"The other report is of commit {told.commit} (dirty: {told.dirty}),"
+            f" and this is {own.get('commit')}.",
+            "Check that commit out, or name a report of this one, made from a clean tree.",
+        )

@@ -24,6 +24,7 @@ from pipelines.dag.plan import Plan, described, in_words, selected
 from pipelines.dag.report import JobReport, as_data, begin, write
 from pipelines.dag.running import Action, State, run_plan, unended
 from pipelines.dag.session import Session
+from pipelines.dag.tree import facts_of
 
 _PACKAGES = ("dagger", "boto3")
 
@@ -64,7 +65,7 @@ def _done(job: Job, options: Options, console: Console) -> int:
     if options.plan:
         console.result(json.dumps(described(plan), indent=2) if options.json else in_words(plan))
         return JobExit.DONE
-    facts: dict[str, object] = {**used(Path.cwd(), os.environ)}
+    facts: dict[str, object] = {**facts_of(Path.cwd()), **used(Path.cwd(), os.environ)}
     # Else an earlier run's reports would be taken for this one's.
     begin(job.name, facts, options.reports)
     try:

@@ -18,6 +18,15 @@ def uncommitted(folder: Path) -> list[str]:
     return [*(line[3:] for line in changed if line[2:3] == " "), *new]
 
 
+def facts_of(folder: Path) -> dict[str, object]:
+    """Return of which commit a run is, and whether the tree differs from it, as facts of its report."""
+    try:
+        changed = uncommitted(folder)
+    except RefusedJobError:
+        return {"commit": "none: no clone"}
+    return {"commit": _commit(folder, "HEAD"), "dirty": f"yes, {len(changed)} files" if changed else "no"}
+
+
 def of_another_commit(folder: Path, tags: Sequence[str]) -> list[str]:
     """Return those of the tags that git has too, and that are another commit's than the present one."""
     here = _commit(folder, "HEAD")

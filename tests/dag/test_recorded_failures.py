@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from pipelines.dag.suites import MAY_LACK
 from tests.dag.recording.answers import Cut, Fails, Hangs, Rule, Says, asked, exporting, running
 from tests.dag.recording.graph import Call, parts
-from tests.dag.recording.project import Ended, Project
+from tests.dag.recording.project import GIT, Ended, Project
 from tests.dag.recording.recorder import Recorder, recording
 from tests.dag.recording.scripts import going_well
 
@@ -297,6 +298,21 @@ def test_a_report_to_compare_with_that_is_none_is_named(project: Project, tmp_pa
     assert "Traceback" not in ended.stderr
     assert "none.json is no report" in json.loads(ended.stdout)["error"]["what"]
     assert not recorder.forced()
+
+
+def test_a_report_of_another_commit_is_no_comparison(project: Project) -> None:
+    """Code 6, before anything is built; that of the same is read before this run's own takes its place."""
+    report = str(project.reports / "report.json")
+    with recording(going_well()) as recorder:
+        facts = project.run(recorder, "reproduce").report()["facts"]
+        assert isinstance(facts, dict)
+        assert (len(facts["commit"]), facts["dirty"]) == (40, "no")
+        assert project.run(recorder, "reproduce", "--against", report).code == 0
+    subprocess.run([*GIT, "commit", "-q", "--allow-empty", "-m", "Later"], cwd=project.folder, check=True)
+    with recording(going_well()) as recorder:
+        refused = project.run(recorder, "reproduce", "--against", report)
+    assert (refused.code, recorder.requests) == (6, [])
+    assert f"The other report is of commit {facts['commit']}" in refused.stderr
 
 
 def test_a_restore_that_failed_its_rehearsal_touches_nothing(project: Project) -> None:
