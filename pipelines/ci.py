@@ -6,7 +6,7 @@ from dataclasses import replace
 
 try:
     from pipelines.dag.arguments import take_start_limit
-    from pipelines.dag.commands import backup, digest, normalise, push, restore, verify
+    from pipelines.dag.commands import SITE, backup, digest, normalise, push, restore, served, verify
     from pipelines.dag.job import Job, main
     from pipelines.dag.plan import Step, planned
     from pipelines.dag.running import Action
@@ -46,7 +46,7 @@ STEPS = (
             f"fill a stack, back it up {where}, destroy it, restore into an empty one",
             IMAGES,
             _BUILT,
-            commands=(backup(), verify(), restore("{point}", safety=False)),
+            commands=(backup(), verify(), restore("{point}", safety=False), served("{point}", SITE)),
             gate=True,
         )
         for name, where in (("drill-folder", "into a folder"), ("drill-s3", "to a throw-away S3 server"))

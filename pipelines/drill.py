@@ -10,7 +10,7 @@ from collections.abc import Mapping
 try:
     from pipelines.dag.arguments import seconds, take_start_limit
     from pipelines.dag.choosing import CHOOSE, take_point
-    from pipelines.dag.commands import restore, verify
+    from pipelines.dag.commands import SITE, restore, served, verify
     from pipelines.dag.job import Job, main
     from pipelines.dag.plan import Step, planned
     from pipelines.dag.running import Action
@@ -34,7 +34,7 @@ STEPS = (
         "restore it into an empty stack, and say how long that took",
         ("choose",),
         inputs=("the repository",),
-        commands=(restore("{point}", safety=False),),
+        commands=(restore("{point}", safety=False), served("{point}", SITE)),
         limit_s=6 * 3600,
     ),
 )

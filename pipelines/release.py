@@ -4,6 +4,7 @@
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +17,7 @@ try:
     from pipelines.dag.commands import pins, push
     from pipelines.dag.errors import JobError, RefusedJobError
     from pipelines.dag.job import Job, main
+    from pipelines.dag.pinned import unpinned
     from pipelines.dag.plan import Plan, Step, planned
     from pipelines.dag.platforms import take_platforms, untried
     from pipelines.dag.registries import check_place
@@ -51,11 +53,16 @@ def plan(options: Options) -> Plan:
         limit_s=1800,
     )
     gates = (replace(step, needs=(PINS.name, *step.needs)) for step in STEPS)
-    return planned("release", (PINS, *gates, publish))
+    refused = "; ".join(unpinned(Path.cwd(), os.environ))
+    look = replace(PINS, does=f"{PINS.does}; REFUSED: {refused}") if refused else PINS
+    return planned("release", (look, *gates, publish))
 
 
 def check(options: Options, planned: Plan) -> None:
-    """Refuse what no gate has to run for: a gate left out, a wrong tag, a dirty tree. Raises JobError."""
+    """Refuse what no gate has to run for: a gate left out, a wrong tag, another base, a dirty tree.
+
+    Raises JobError.
+    """
     missing = [step.name for step in planned.steps if step.gate and step.name in planned.skipped]
     if missing:
         raise RefusedJobError(
@@ -72,6 +79,11 @@ def check(options: Options, planned: Plan) -> None:
         raise RefusedJobError(
             f"{', '.join(others)} is a tag of another commit than this one.",
             f"Check that commit out (git checkout {others[0]}), or choose another tag.",
+        )
+    others = unpinned(Path.cwd(), os.environ)
+    if others:
+        raise RefusedJobError(
+            f"{'; '.join(others)}.", "Name the pinned image by its digest (name@sha256:...), or unset it."
         )
     changed = uncommitted(Path.cwd())
     if changed:

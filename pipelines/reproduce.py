@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 try:
+    from pipelines.dag.against import check_same, read_report
+    from pipelines.dag.arguments import Options
     from pipelines.dag.commands import compare, normalise
     from pipelines.dag.job import Job, main
-    from pipelines.dag.plan import Step, planned
+    from pipelines.dag.plan import Plan, Step, planned
     from pipelines.dag.running import Action
     from pipelines.dag.session import Session
+    from pipelines.dag.tree import facts_of
 except ModuleNotFoundError as missing:
     sys.exit(f"This Python lacks {missing.name}. Type: make pipelines && . .venv/bin/activate")
 
@@ -30,10 +33,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what to compare with."""
     parser.add_argument(
         "--against",
-        type=Path,
+        type=read_report,
         metavar="REPORT",
         help="the report.json of another run or of the release: its digests must be these too",
     )
+
+
+def check(options: Options, _plan: Plan) -> None:
+    """Refuse the report of another commit, whose digests are others. Raises RefusedJobError."""
+    if options.more.against is not None:
+        check_same(options.more.against, facts_of(Path.cwd()))
 
 
 def actions(session: Session) -> Mapping[str, Action]:
@@ -49,6 +58,7 @@ REPRODUCE = Job(
     lambda _options: planned("reproduce", STEPS),
     actions,
     arguments,
+    check,
 )
 
 if __name__ == "__main__":

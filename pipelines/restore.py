@@ -7,7 +7,7 @@ from collections.abc import Mapping
 try:
     from pipelines.dag.arguments import take_start_limit
     from pipelines.dag.choosing import CHOOSE, take_point
-    from pipelines.dag.commands import restore
+    from pipelines.dag.commands import SITE, restore, served
     from pipelines.dag.job import Job, main
     from pipelines.dag.plan import Step, planned
     from pipelines.dag.running import Action
@@ -22,7 +22,7 @@ STEPS = (
         "restore it into an empty stack of ephemeral containers",
         ("choose",),
         inputs=("the repository",),
-        commands=(restore("{point}", safety=False),),
+        commands=(restore("{point}", safety=False), served("{point}", SITE)),
         limit_s=6 * 3600,
     ),
     Step(

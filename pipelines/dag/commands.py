@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 LATEST = "latest"
+SITE = "http://frontend:8080"
+"""Where clients reach an ephemeral stack: at its nginx."""
 
 
 def backup() -> tuple[str, ...]:
@@ -30,6 +32,11 @@ def restore(point: str = LATEST, *, safety: bool = True) -> tuple[str, ...]:
     return ("synapse", "restore", point, "--yes", *(() if safety else ("--force",)), "--json")
 
 
+def served(point: str, at: str) -> tuple[str, ...]:
+    """Say which of a restored point's documents are served at an address; code 1 when they are not."""
+    return ("synapse", "points", "served", point, "--at", at, "--json")
+
+
 def normalise(epoch: str = "{epoch}") -> tuple[str, ...]:
     """Make an image a function of its commit."""
     return ("synapse", "image", "normalise", "/image.tar", "/scratch/image", "--epoch", epoch, "--json")
@@ -53,17 +60,19 @@ def push(
     login: str | None,
     move: bool = False,
     free: Sequence[str] = (),
+    expect: str = "{digest}",
 ) -> tuple[str, ...]:
     """Push an image by digest, then under its tags; `login` names a file, `move` takes tags from others.
 
-    `free` are tags that are to come: one that another image has is refused before anything is sent.
+    `free` are tags that are to come: one that another image has is refused before anything is sent, and so is
+    another image than `expect`, the digest that was tested.
     """
     more = [word for tag in tags for word in ("--tag", tag)]
     more += [word for tag in free for word in ("--free", tag)]
     more += ["--move"] if move else []
     more += ["--plain-http"] if plain else []
     more += ["--login-file", login] if login else []
-    return ("synapse", "image", "push", "/image", reference, *more, "--json")
+    return ("synapse", "image", "push", "/image", reference, *more, "--expect", expect, "--json")
 
 
 def compare() -> tuple[str, ...]:

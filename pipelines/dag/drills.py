@@ -7,7 +7,7 @@ from typing import Any
 
 import dagger
 
-from pipelines.dag.commands import backup, restore, verify
+from pipelines.dag.commands import SITE, backup, restore, served, verify
 from pipelines.dag.executing import fresh, ran
 from pipelines.dag.machine import machine, suite
 from pipelines.dag.running import Finding
@@ -42,6 +42,7 @@ async def restored(
 ) -> tuple[dict[str, Any], float]:
     """Restore a point into a running, empty stack; return what `synapse` says, and how many seconds it took.
 
+    What is served then through nginx must be what the point holds; it is among what is returned.
     No safety point is kept: it would lie, without anything in it, in the repository.
     `repository` is laid into the container where it is a folder. Raises StepError.
     """
@@ -51,11 +52,14 @@ async def restored(
     # The image is built and the repository brought in before the clock runs.
     ready = await fresh(session, placed(ops)).sync()
     began = time.monotonic()
-    said = await ran(ready.with_exec([*restore(point, safety=False)]))
-    return json.loads(said), round(time.monotonic() - began, 2)
+    done = ready.with_exec([*restore(point, safety=False)])
+    said, took = json.loads(await ran(done)), round(time.monotonic() - began, 2)
+    # The restore takes a backend that died for one that does not run: here it does, and nginx before it.
+    asked = json.loads(await ran(done.with_exec([*served(point, SITE)])))
+    return {**said, "served": asked["collection"]}, took
 
 
 def asking(session: Session, stack: Stack) -> dagger.Container:
     """Return the machine of the tests beside a stack, let in; what it is asked is done, never remembered."""
     beside = stack.let_in(stack.beside(machine(session)))
-    return fresh(session, beside.with_env_variable("SYNAPSE_TEST_SITE", "http://frontend:8080"))
+    return fresh(session, beside.with_env_variable("SYNAPSE_TEST_SITE", SITE))

@@ -19,10 +19,12 @@ from pipelines.dag.arguments import Options, parser, read
 from pipelines.dag.console import Console
 from pipelines.dag.errors import INSTALL, JobError, JobExit
 from pipelines.dag.interrupts import interrupts
+from pipelines.dag.pinned import used
 from pipelines.dag.plan import Plan, described, in_words, selected
-from pipelines.dag.report import JobReport, as_data, write
+from pipelines.dag.report import JobReport, as_data, begin, write
 from pipelines.dag.running import Action, State, run_plan, unended
 from pipelines.dag.session import Session
+from pipelines.dag.tree import facts_of
 
 _PACKAGES = ("dagger", "boto3")
 
@@ -63,14 +65,16 @@ def _done(job: Job, options: Options, console: Console) -> int:
     if options.plan:
         console.result(json.dumps(described(plan), indent=2) if options.json else in_words(plan))
         return JobExit.DONE
+    facts: dict[str, object] = {**facts_of(Path.cwd()), **used(Path.cwd(), os.environ)}
+    # Else an earlier run's reports would be taken for this one's.
+    begin(job.name, facts, options.reports)
     try:
         job.check(options, plan)
         _check_packages()
-        report = anyio.run(_carried_out, job, options, plan, console)
+        report = anyio.run(_carried_out, job, options, plan, console, facts)
     except JobError as error:
-        # Else an earlier run's reports would be taken for this one's.
         rest = unended(plan, State.NOT_RUN, f"{error.what} {error.hint}", error.code)
-        write(JobReport(job.name, {}, rest, 0), options.reports)
+        write(JobReport(job.name, facts, rest, 0), options.reports)
         raise
     write(report, options.reports)
     console.ended(report, options.reports, as_json=options.json)
@@ -79,7 +83,9 @@ def _done(job: Job, options: Options, console: Console) -> int:
     return report.code
 
 
-async def _carried_out(job: Job, options: Options, plan: Plan, console: Console) -> JobReport:
+async def _carried_out(
+    job: Job, options: Options, plan: Plan, console: Console, known: Mapping[str, object]
+) -> JobReport:
     """Open the session, run the steps, and end them when somebody interrupts."""
     began = time.monotonic()
     with interrupts() as stop:
@@ -89,7 +95,7 @@ async def _carried_out(job: Job, options: Options, plan: Plan, console: Console)
             told_of_loss,
         )
 
-        facts: dict[str, object] = {"dagger": VERSION}
+        facts: dict[str, object] = {"dagger": VERSION, **known}
         results = unended(plan, State.INTERRUPTED, "interrupted", JobExit.INTERRUPTED)
         async with AsyncExitStack() as closing:
             client = None

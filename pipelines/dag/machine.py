@@ -1,8 +1,5 @@
 """The machine that the tests run on, and how their results are read."""
 
-from pathlib import Path
-from xml.etree import ElementTree as ET
-
 import dagger
 
 from pipelines.dag.errors import StepError
@@ -11,6 +8,7 @@ from pipelines.dag.images import bases
 from pipelines.dag.running import Finding
 from pipelines.dag.session import Session
 from pipelines.dag.source import sources
+from pipelines.dag.suites import counted
 
 _NEEDED = [
     *("tests/Dockerfile", "requirements*.lock", "pyproject.toml", "Makefile"),
@@ -34,7 +32,10 @@ async def make(session: Session, target: str) -> Finding:
 async def suite(
     session: Session, name: str, container: dagger.Container, arguments: tuple[str, ...]
 ) -> Finding:
-    """Run pytest, never from the cache; lay its JUnit file into the reports. No test at all is a failure."""
+    """Run pytest, never from the cache; lay its JUnit file into the reports.
+
+    No test at all is a failure, and so is one that was not checked though it could have been.
+    """
     inside = f"/reports/{name}.xml"
     command = [".venv/bin/pytest", *arguments, f"--junitxml={inside}", "--color=no"]
     done = fresh(session, container).with_exec(command, expect=dagger.ReturnType.ANY)
@@ -47,24 +48,13 @@ async def suite(
         raise StepError(
             f"pytest ended with code {code} and left no results", output=output[-LAST:]
         ) from error
-    passed, bad, skipped = counted(kept)
-    figures = {"passed": passed, "failed": bad, "skipped": skipped}
-    if bad or code:
-        raise StepError(f"{bad} of {passed + bad} tests failed (pytest code {code})", output=output[-LAST:])
-    if passed == 0:
-        raise StepError(f"no test ran ({skipped} skipped)", output=output[-LAST:])
-    return Finding(f"{passed} passed, {skipped} skipped", figures)
-
-
-def counted(path: Path) -> tuple[int, int, int]:
-    """Return how many tests of a JUnit file passed, failed and were skipped. Raises StepError."""
-    try:
-        suites = list(ET.parse(path).getroot().iter("testsuite"))  # noqa: S314  # pytest's own file
-        totals = [
-            sum(int(found.get(key, 0)) for found in suites)
-            for key in ("tests", "failures", "errors", "skipped")
-        ]
-    except (OSError, ET.ParseError, ValueError) as error:
-        raise StepError(f"{path.name} is no JUnit file: {error}") from error
-    tests, failures, errors, skipped = totals
-    return tests - failures - errors - skipped, failures + errors, skipped
+    told, end = counted(kept), output[-LAST:]
+    if told.bad or code:
+        raise StepError(
+            f"{told.bad} of {told.passed + told.bad} tests failed (pytest code {code})", output=end
+        )
+    if told.passed == 0:
+        raise StepError(f"no test ran ({told.skipped} skipped)", output=end)
+    if told.lacking:
+        raise StepError(f"{told.passed} passed, but {'; '.join(told.lacking)}", output=end)
+    return Finding(f"{told.passed} passed, {told.skipped} skipped", told.figures())

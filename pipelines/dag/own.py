@@ -38,9 +38,9 @@ async def own_index(session: Session) -> Own:
     if url is None:
         return Own(settings)
     parts = urlsplit(url)
-    if "@" in parts.netloc:
+    if "@" in parts.netloc or parts.query or parts.fragment:
         raise StepError(
-            "EMBEDDING_URL holds a login, which would be shown. Write its key into a file that"
+            "EMBEDDING_URL holds a login or a query, which would be shown. Write its key into a file that"
             " EMBEDDING_API_KEY_FILE names.",
             JobExit.USAGE,
         )

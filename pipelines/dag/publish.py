@@ -74,6 +74,9 @@ async def _pushed(
     move: bool = False,
 ) -> str:
     """Push one image; return its reference with the digest. Raises StepError when it was not tested."""
+    tested = session.facts.get(f"image {name}")
+    if tested is None:
+        raise StepError(f"no step has told the digest of {name}, so that it cannot have been tested")
     pusher = (await tools(session)).with_mounted_directory("/image", await normalised(session, name))
     if registry.service is not None:
         pusher = pusher.with_service_binding("registry", registry.service)
@@ -86,11 +89,11 @@ async def _pushed(
         login=_LOGIN_FILE if registry.login is not None else None,
         move=move,
         free=free,
+        expect=str(tested),
     )
     told = json.loads(await ran(fresh(session, pusher).with_exec([*command])))
-    tested = session.facts.get(f"image {name}")
     if told["digest"] != tested:
-        raise StepError(f"{name} was pushed as {told['digest']}, and {tested} was tested: no tag names it")
+        raise StepError(f"{name} was pushed as {told['digest']}, and {tested} was tested")
     return f"{registry.known_as or registry.prefix}/synapse-{name}@{told['digest']}"
 
 

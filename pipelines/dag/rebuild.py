@@ -3,13 +3,13 @@
 import json
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import dagger
 
+from pipelines.dag.against import Told
 from pipelines.dag.commands import compare
-from pipelines.dag.errors import JobError, StepError
+from pipelines.dag.errors import StepError
 from pipelines.dag.executing import fresh
 from pipelines.dag.images import (
     OWNER,
@@ -29,9 +29,9 @@ Image = dagger.File | dagger.Directory
 """A tarball or a layout."""
 
 
-def rebuild_actions(session: Session, against: Path | None) -> Mapping[str, Action]:
+def rebuild_actions(session: Session, against: Told | None) -> Mapping[str, Action]:
     """Return what each step does; `against` is the report of another run, whose digests must be the same."""
-    known = _digests(against) if against else {}
+    known = against.digests if against else {}
     return {f"image-{name}": partial(_rebuilt, session, name, known.get(name)) for name in RECIPES}
 
 
@@ -79,22 +79,3 @@ def _names(found: Mapping[str, Any]) -> list[str]:
     files = [one["files"] for one in found["platforms"]]
     kinds = ("only_in_a", "only_in_b", "differing")
     return [str(path) for told in files for kind in kinds for path in told[kind]]
-
-
-def _digests(report: Path) -> dict[str, str]:
-    """Return the digests that a report names by image. Raises JobError."""
-    try:
-        facts = json.loads(report.read_text(encoding="utf-8"))["facts"]
-        found = {
-            name.removeprefix("image "): str(value)
-            for name, value in facts.items()
-            if name.startswith("image ")
-        }
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise JobError(
-            f"{report} is no report of a run: {error}.",
-            "Name a report.json of ci.py, release.py or reproduce.py.",
-        ) from error
-    if not found:
-        raise JobError(f"{report} names no image.", "Name the report of a run that built images.")
-    return found

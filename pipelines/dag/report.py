@@ -1,6 +1,7 @@
 """What a job leaves behind: report.json for programs, summary.md for people, and junit.xml for both."""
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +28,42 @@ class JobReport:
         return exit_code(list(self.results))
 
 
+def begin(job: str, facts: Mapping[str, object], folder: Path) -> None:
+    """Remove what an earlier run has left in a folder, and say there that this one runs. Raises OSError.
+
+    Nothing else in it is touched; one that is killed leaves what is written here.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    clear(folder)
+    running: dict[str, object] = {
+        "job": job,
+        "state": "running",
+        "code": None,
+        "facts": dict(facts),
+        "steps": [],
+    }
+    (folder / "report.json").write_text(json.dumps(running, indent=2) + "\n", encoding="utf-8")
+    (folder / "summary.md").write_text(f"# {job} is running, or was killed\n", encoding="utf-8")
+
+
+def clear(folder: Path) -> None:
+    """Remove the files of a job and of its suites, and the logs of its services. Raises OSError."""
+    for name in ("report.json", "summary.md", "junit.xml"):
+        (folder / name).unlink(missing_ok=True)
+    for path in folder.glob("junit-*.xml"):
+        path.unlink()
+    logs = folder / "logs"
+    if logs.is_symlink():
+        logs.unlink()
+    elif logs.is_dir():
+        shutil.rmtree(logs)
+
+
 def as_data(report: JobReport) -> dict[str, object]:
     """Return the report as JSON data."""
     return {
         "job": report.job,
+        "state": "ended",
         "code": report.code,
         "seconds": round(report.seconds, 2),
         "facts": dict(report.facts),

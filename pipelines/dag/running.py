@@ -1,7 +1,7 @@
 """Run the steps of a plan side by side, each when those it needs have passed; no failure hides another."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import anyio
@@ -56,6 +56,7 @@ async def run_plan(
     it comes. Who cancels `stop` (Ctrl-C) ends the running steps; the results of these say so.
     """
     results: dict[str, Result] = {}
+    began: dict[str, float] = {}
     done = {step.name: anyio.Event() for step in plan.to_run}
 
     async def one(step: Step) -> None:
@@ -65,6 +66,7 @@ async def run_plan(
         if lacking:
             result = Result(step, State.NOT_RUN, reason=f"{', '.join(lacking)} did not pass")
         else:
+            began[step.name] = clock()
             result = await _carried_out(step, actions[step.name], clock)
             if result.code:
                 # Ctrl-C ends the session too: its requests may fail a moment before the signal is here.
@@ -77,7 +79,11 @@ async def run_plan(
         async with anyio.create_task_group() as group:
             for step in plan.to_run:
                 group.start_soon(one, step, name=step.name)
-    rest = unended(plan, State.INTERRUPTED, "interrupted", JobExit.INTERRUPTED)
+    end = clock()
+    rest = [
+        replace(left, seconds=end - began.get(left.step.name, end))
+        for left in unended(plan, State.INTERRUPTED, "interrupted", JobExit.INTERRUPTED)
+    ]
     return [results.get(step.name, left) for step, left in zip(plan.steps, rest, strict=True)]
 
 
@@ -94,17 +100,16 @@ def unended(plan: Plan, state: State, reason: str, code: int) -> list[Result]:
 async def _carried_out(step: Step, action: Action, clock: Clock) -> Result:
     began = clock()
     try:
-        with anyio.fail_after(step.limit_s):
+        with anyio.move_on_after(step.limit_s):
             finding = await action()
-    except TimeoutError:
-        reason = f"not done within its {step.limit_s} s"
-        return Result(step, State.TIMED_OUT, clock() - began, reason, JobExit.FAILED)
+            return Result(step, State.PASSED, clock() - began, finding=finding)
     except StepError as error:
         return Result(step, State.FAILED, clock() - began, error.reason, error.code, error.output)
     except Exception as error:  # noqa: BLE001  # one step's surprise must not hide what the others found
         reason = f"{type(error).__name__}: {error}"
         return Result(step, State.FAILED, clock() - began, reason, JobExit.FAILED)
-    return Result(step, State.PASSED, clock() - began, finding=finding)
+    reason = f"not done within its {step.limit_s} s"
+    return Result(step, State.TIMED_OUT, clock() - began, reason, JobExit.FAILED)
 
 
 def exit_code(results: list[Result]) -> int:

@@ -21,6 +21,7 @@ TYPED = {
 HOST = (("synapse", "image", "epoch", "backend", "--json"), ("synapse", "points", "where", "--json"))
 """What the jobs ask on the host beyond their plans."""
 FILLED = {"{point}": "3f2a", "{epoch}": "1700000000", "{image}": "backend"}
+FILLED["{digest}"] = "sha256:" + "d" * 64
 MISSING: set[str] = set()
 """Commands that are not there yet."""
 
@@ -46,13 +47,15 @@ def made() -> Iterator[tuple[str, ...]]:
     yield commands.show()
     yield commands.keep_proofs("3f2a", "/reports")
     yield commands.restore("3f2a")
+    yield commands.served("3f2a", commands.SITE)
     yield commands.normalise("1700000000")
     yield commands.digest()
     yield commands.compare()
     reference = "registry.example/team/synapse-backend"
-    yield commands.push(reference, ("1.2.3", "latest"), plain=True, login="/run/secrets/registry_login")
-    yield commands.push(reference, (), plain=False, login=None, free=("1.2.3",))
-    yield commands.push(reference, ("latest",), plain=False, login=None, move=True)
+    login = "/run/secrets/registry_login"
+    yield commands.push(reference, ("1.2.3", "latest"), plain=True, login=login, expect="sha256:0")
+    yield commands.push(reference, (), plain=False, login=None, free=("1.2.3",), expect="sha256:0")
+    yield commands.push(reference, ("latest",), plain=False, login=None, move=True, expect="sha256:0")
     yield commands.pins()
 
 
@@ -88,7 +91,7 @@ def test_every_function_that_makes_a_command_is_asked() -> None:
         if getattr(found, "__module__", "") == commands.__name__
     }
     assert functions == {
-        *("backup", "verify", "keep_proofs", "show", "restore"),
+        *("backup", "verify", "keep_proofs", "show", "restore", "served"),
         *("normalise", "digest", "push", "compare", "pins"),
     }
 

@@ -3,15 +3,17 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.dag.recording.answers import Cut, Fails, Hangs, Rule, Says, asked, running
+from pipelines.dag.suites import MAY_LACK
+from tests.dag.recording.answers import Cut, Fails, Hangs, Rule, Says, asked, exporting, running
 from tests.dag.recording.graph import Call, parts
-from tests.dag.recording.project import Ended, Project
+from tests.dag.recording.project import GIT, Ended, Project
 from tests.dag.recording.recorder import Recorder, recording
 from tests.dag.recording.scripts import going_well
 
@@ -49,6 +51,38 @@ def test_one_failed_gate_and_nothing_is_published(project: Project, gate: str) -
     assert "Traceback" not in ended.stderr
     assert not [run for run in recorder.execs() if "registry.example" in " ".join(run.argv)]
     all_stopped(recorder)
+
+
+@pytest.mark.parametrize(
+    ("counts", "why", "says"),
+    [
+        ('tests="0" failures="0" errors="0" skipped="0"', "", "no test ran (0 skipped)"),
+        ('tests="2" failures="0" errors="0" skipped="2"', "needs root", "no test ran (2 skipped)"),
+        (
+            'tests="3" failures="0" errors="0" skipped="1"',
+            "NOT CHECKED: there is no moon",
+            "2 passed, but NOT CHECKED: there is no moon",
+        ),
+    ],
+)
+def test_a_suite_that_has_checked_nothing_or_not_all_fails(
+    project: Project, counts: str, why: str, says: str
+) -> None:
+    """Though pytest itself ended with 0."""
+    with recording([suite_of(counts, why), *going_well()]) as recorder:
+        ended = project.run(recorder, "ci", "--only", "integration")
+    assert (ended.code, ended.states()["integration"]) == (1, "failed")
+    assert ended.steps["integration"]["reason"] == says
+
+
+@pytest.mark.parametrize("allowed", MAY_LACK)
+def test_what_no_container_can_check_is_told_and_fails_nothing(project: Project, allowed: str) -> None:
+    """The report has the reason, and how often there was it."""
+    rule = suite_of('tests="3" failures="0" errors="0" skipped="1"', f"{allowed}it said no")
+    with recording([rule, *going_well()]) as recorder:
+        ended = project.run(recorder, "ci", "--only", "integration")
+    assert ended.code == 0, ended.stderr
+    assert ended.figures("integration")["skipped_because"] == {f"{allowed}it said no": 1}
 
 
 @pytest.mark.parametrize("service", ["redis", "backend", "frontend"])
@@ -163,6 +197,24 @@ def test_an_interrupted_job_stops_its_services_and_reports(project: Project, sen
     all_stopped(recorder)
 
 
+def test_a_killed_job_leaves_nothing_of_the_run_before(project: Project) -> None:
+    """Its report says that it runs; of the folder's other files none is touched."""
+    left = ("report.json", "summary.md", "junit.xml", "junit-site.xml", "logs/site/redis/redis.log")
+    for name in (*left, "proofs/one", "junit.txt"):
+        (project.reports / name).parent.mkdir(parents=True, exist_ok=True)
+        (project.reports / name).write_text('{"code": 0}')
+    hanging = Hangs()
+    with recording([asked("version", hanging)]) as recorder:
+        started = project.start(recorder, "backup")
+        assert hanging.reached.wait(100)
+        ended = project.end(started, signal.SIGKILL)
+    report = ended.report()
+    assert (report["job"], report["state"], report["code"]) == ("backup", "running", None)
+    kept = {str(file.relative_to(ended.reports)) for file in ended.reports.rglob("*") if file.is_file()}
+    assert kept == {"report.json", "summary.md", "proofs/one", "junit.txt"}
+    assert "was killed" in (ended.reports / "summary.md").read_text()
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_before_the_first_step_is_no_surprise(project: Project, sent: signal.Signals) -> None:
     """Code 130 without a traceback, and the reports say that no step has ended."""
@@ -248,6 +300,21 @@ def test_a_report_to_compare_with_that_is_none_is_named(project: Project, tmp_pa
     assert not recorder.forced()
 
 
+def test_a_report_of_another_commit_is_no_comparison(project: Project) -> None:
+    """Code 6, before anything is built; that of the same is read before this run's own takes its place."""
+    report = str(project.reports / "report.json")
+    with recording(going_well()) as recorder:
+        facts = project.run(recorder, "reproduce").report()["facts"]
+        assert isinstance(facts, dict)
+        assert (len(facts["commit"]), facts["dirty"]) == (40, "no")
+        assert project.run(recorder, "reproduce", "--against", report).code == 0
+    subprocess.run([*GIT, "commit", "-q", "--allow-empty", "-m", "Later"], cwd=project.folder, check=True)
+    with recording(going_well()) as recorder:
+        refused = project.run(recorder, "reproduce", "--against", report)
+    assert (refused.code, recorder.requests) == (6, [])
+    assert f"The other report is of commit {facts['commit']}" in refused.stderr
+
+
 def test_a_restore_that_failed_its_rehearsal_touches_nothing(project: Project) -> None:
     """The running stack is not restored."""
     rule = running(("synapse", "restore"), Fails(4, "", "a chunk is damaged"), "stdout")
@@ -275,6 +342,14 @@ def test_signals_that_follow_the_first_are_not_heard(project: Project) -> None:
     assert ended.states()["site"] == "interrupted"
     assert {"report.json", "summary.md", "junit.xml"} <= {file.name for file in ended.reports.iterdir()}
     all_stopped(recorder)
+
+
+def suite_of(counts: str, why: str) -> Rule:
+    """Let the tests leave these numbers, and one test that was skipped for a reason."""
+    case = f'<testcase name="one"><skipped type="pytest.skip" message="{why}">where</skipped></testcase>'
+    return exporting(
+        ".xml", f"<testsuites><testsuite {counts}>{case if why else ''}</testsuite></testsuites>"
+    )
 
 
 def all_stopped(recorder: Recorder) -> None:

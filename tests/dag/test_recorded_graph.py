@@ -39,6 +39,7 @@ _EFFECTS = (
     ("synapse", "backup"),
     ("synapse", "verify"),
     ("synapse", "restore"),
+    ("synapse", "points", "served"),
     ("synapse", "image", "push"),
     ("synapse", "image", "compare"),
 )

@@ -57,10 +57,11 @@ def test_an_embedding_server_that_does_not_answer_is_told(project: Project, job:
     assert not [argv for argv in project.asked() if argv[0] == "restore"]
 
 
-def test_a_login_in_the_address_is_refused_and_not_shown(project: Project) -> None:
+@pytest.mark.parametrize("url", ["http://me:hidden@127.0.0.1:1", "http://127.0.0.1:1/v1?key=hidden"])
+def test_a_login_in_the_address_is_refused_and_not_shown(project: Project, url: str) -> None:
     """Reports and logs hold the address; a key has a file."""
     with recording(going_well()) as recorder:
-        ended = project.run(recorder, "drill", EMBEDDING_URL="http://me:hidden@127.0.0.1:1")
+        ended = project.run(recorder, "drill", EMBEDDING_URL=url)
     assert (ended.code, ended.states()["rehearse"]) == (2, "failed")
     assert "EMBEDDING_API_KEY_FILE" in ended.stderr
     assert "hidden" not in ended.stderr + (ended.reports / "report.json").read_text()

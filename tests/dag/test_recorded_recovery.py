@@ -8,11 +8,11 @@ from secrets import token_hex
 
 import pytest
 
-from tests.dag.recording.answers import Says, running
+from tests.dag.recording.answers import Fails, Says, running
 from tests.dag.recording.graph import Call, Exec, parts
 from tests.dag.recording.project import POINT, Project
 from tests.dag.recording.recorder import Recorder, recording
-from tests.dag.recording.scripts import going_well
+from tests.dag.recording.scripts import SERVED, going_well
 
 S3 = {"folder": None, "url": "s3://saved/points", "endpoint": "https://s3.example"}
 VERIFY, RESTORE = ("synapse", "verify"), ("synapse", "restore")
@@ -50,6 +50,30 @@ def test_a_rehearsal_leaves_no_safety_point(project: Project, job: str) -> None:
         assert project.run(recorder, job).code == 0
     assert "--force" in done(recorder, RESTORE).argv
     assert all("--force" not in argv for argv in project.asked())
+
+
+@pytest.mark.parametrize("job", ["restore", "drill"])
+def test_a_rehearsal_without_served_documents_is_none(project: Project, job: str) -> None:
+    """Though the restore went well: nothing of the running stack is touched."""
+    told = {"error": {"what": "It serves no collection.", "hint": "Set COLLECTION."}}
+    rule = running(("points", "served"), Fails(1, json.dumps(told)), "stdout")
+    with recording([rule, *going_well()]) as recorder:
+        ended = project.run(recorder, job)
+    assert (ended.code, ended.states()["rehearse"]) == (1, "failed")
+    assert "It serves no collection. Set COLLECTION." in ended.stderr
+    assert not [argv for argv in project.asked() if argv[0] == "restore"]
+    assert ended.states().get("restore", "not run") == "not run"
+
+
+def test_what_is_served_is_asked_through_nginx_after_the_restore(project: Project) -> None:
+    """In the container that has restored, of the restored point; the report holds the answer."""
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "drill")
+    asked = done(recorder, ("synapse", "points", "served"))
+    assert asked.argv[3:6] == (POINT, "--at", "http://frontend:8080")
+    assert "frontend" in asked.bindings
+    assert any(found.argv[:2] == RESTORE for found in asked.call.chain())
+    assert ended.figures("rehearse")["restore"]["served"] == SERVED
 
 
 def test_the_time_to_restore_does_not_hold_that_of_the_image(project: Project) -> None:

@@ -1,15 +1,17 @@
 """What a release refuses, and in which order it publishes, seen behind the SDK."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.dag.recording.answers import Fails, printing, running
 from tests.dag.recording.project import GIT, Project
 from tests.dag.recording.recorder import Recorder, recording
-from tests.dag.recording.scripts import DIGEST, going_well
+from tests.dag.recording.scripts import DIGESTS, going_well
 
 PUSH = ("image", "push")
 WHERE = ("--registry", "registry.example/team")
@@ -96,19 +98,45 @@ def test_a_registry_on_this_machine_is_brought_into_the_network(project: Project
         assert [call.field for call in one.bindings["registry"].chain()] == ["service", "host"]
     steps = ended.report()["steps"]
     assert isinstance(steps, list)
-    assert steps[-1]["figures"]["ops"] == f"localhost:5001/team/synapse-ops@{DIGEST}"
+    assert steps[-1]["figures"]["ops"] == f"localhost:5001/team/synapse-ops@{DIGESTS['ops']}"
 
 
-def test_what_was_not_tested_gets_no_tag(project: Project) -> None:
-    """The digest that the registry has must be that of the step which built the image."""
-    other = DIGEST.replace("d", "e")
-    told = {"reference": f"registry.example/team/synapse-backend@{other}", "digest": other}
-    rule = printing("image", "push", "/image", "registry.example/team/synapse-backend", value=told)
+@pytest.mark.parametrize("name", DIGESTS)
+def test_every_push_is_told_what_was_tested(project: Project, name: str) -> None:
+    """The digest of that very image, as the step has told it which built it, before anything is sent."""
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "release", *WHERE, "--tag", "1", "--move", "latest")
+    pushes = [one.argv for one in recorder.execs_done() if f"/synapse-{name}" in " ".join(one.argv)]
+    assert len(pushes) == 5  # two of them in the rehearsal
+    assert {argv[argv.index("--expect") + 1] for argv in pushes} == {DIGESTS[name]}
+    assert ended.figures("publish")[name].endswith(f"@{DIGESTS[name]}")
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_what_was_not_tested_gets_no_tag(project: Project, at: int) -> None:
+    """Another image than the tested one is refused: at its first push, or at the one with the tag."""
+    place = "registry.example/team/synapse-ops"
+    words = ("image", "push", "/image", place, *(("--tag",) if at == 2 else ()))
+    told = {"error": {"what": "/image is another.", "hint": "Nothing was sent."}}
+    rule = running(words, Fails(6, json.dumps(told)), "stdout")
+    with recording([rule, *going_well()]) as recorder:
+        ended = project.run(recorder, "release", *WHERE, "--tag", "1")
+    assert (ended.code, ended.states()["publish"]) == (6, "failed")
+    assert "/image is another. Nothing was sent." in ended.stderr
+    assert ([tags for _, tags, _ in pushed(recorder)]) == ([[]] * 2 if at == 1 else [[]] * 3 + [["1"]] * 2)
+
+
+@pytest.mark.parametrize("tagged", [False, True])
+def test_a_registry_with_another_digest_fails_the_release(project: Project, tagged: bool) -> None:
+    """What the registry has must be what the step has built, also when the second push differs."""
+    told = {"digest": "sha256:" + "e" * 64}
+    words = ("image", "push", "/image", "registry.example/team/synapse-backend")
+    rule = printing(*words, *(("--tag",) if tagged else ()), value=told)
     with recording([rule, *going_well()]) as recorder:
         ended = project.run(recorder, "release", *WHERE, "--tag", "1")
     assert (ended.code, ended.states()["publish"]) == (1, "failed")
-    assert f"and {DIGEST} was tested" in ended.stderr
-    assert [tags for _, tags, _ in pushed(recorder)] == [[]]
+    assert f"and {DIGESTS['backend']} was tested" in ended.stderr
+    assert len([*pushed(recorder)]) == (4 if tagged else 1)
 
 
 def test_an_image_whose_digest_is_not_known_stops_it_before_any_gate(project: Project) -> None:
@@ -154,6 +182,76 @@ def test_a_dirty_tree_is_refused_before_anything(project: Project) -> None:
     assert ended.code == 6
     assert "The tree is dirty: new.txt." in ended.stderr
     assert not recorder.requests
+
+
+@pytest.mark.parametrize("hidden", ["exclude", "excludesFile", "showUntrackedFiles"])
+def test_a_file_that_only_this_git_ignores_is_in_the_way(project: Project, hidden: str) -> None:
+    """The engine would be sent it: it knows the project's .gitignore files alone."""
+    (project.folder / "new.txt").write_text("not in a commit")
+    (project.folder / "__pycache__").mkdir()
+    (project.folder / "__pycache__/old.txt").write_text("ignored by the project")
+    hide(project.folder, hidden)
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "release", *WHERE, "--tag", "1")
+    assert ended.code == 6
+    assert "The tree is dirty: new.txt." in ended.stderr
+
+
+DIGEST = "sha256:" + "d" * 64
+BASES = ("PYTHON_IMAGE", "REDIS_IMAGE", "NODE_IMAGE", "NGINX_IMAGE", "GO_IMAGE")
+
+
+@pytest.mark.parametrize("variable", BASES)
+@pytest.mark.parametrize(
+    "image", ["mirror.example/base:1", f"mirror.example/base@{DIGEST.replace('d', 'e')}"]
+)
+def test_a_base_that_is_not_the_pinned_one_is_refused_before_anything(
+    project: Project, variable: str, image: str
+) -> None:
+    """Without a digest, or with another one than the pin file's; code 6, and the plan shows it too."""
+    pin(project, DIGEST)
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "release", *WHERE, "--tag", "1", **{variable: image})
+        shown = project.run(recorder, "release", "--plan", **{variable: image})
+    assert ended.code == 6
+    assert f"{variable} names" in ended.stderr
+    assert ended.states()["pins"] == "not run"
+    assert (shown.code, f"REFUSED: {variable} names" in shown.stdout) == (0, True)
+    assert not recorder.requests
+
+
+@pytest.mark.parametrize("known", ["", DIGEST])
+def test_a_mirror_of_the_pinned_base_is_taken_and_told(project: Project, known: str) -> None:
+    """Its name is another, its digest is not; the report names every base, those of the pin file too."""
+    pin(project, known)
+    mirror = f"mirror.example/base@{DIGEST}"
+    with recording(going_well()) as recorder:
+        ended = project.run(recorder, "release", *WHERE, "--tag", "1", NODE_IMAGE=mirror)
+    assert ended.code == 0, ended.stderr
+    facts = ended.report()["facts"]
+    assert isinstance(facts, dict)
+    assert facts["base node"] == mirror
+    assert facts["base redis"] == "redis:7.4-bookworm" + (f"@{known}" if known else "")
+
+
+def hide(folder: Path, how: str) -> None:
+    """Let git keep quiet of new.txt, by a means that is no part of the project."""
+    file, name, value = {
+        "exclude": (".git/info/exclude", "core.excludesFile", ""),
+        "excludesFile": (".git/hidden", "core.excludesFile", ".git/hidden"),
+        "showUntrackedFiles": (".git/hidden", "status.showUntrackedFiles", "no"),
+    }[how]
+    (folder / file).write_text("new.txt\n")
+    subprocess.run([*GIT, "config", name, value], cwd=folder, check=True)
+
+
+def pin(project: Project, digest: str) -> None:
+    """Give every pin of a project a digest, and commit it."""
+    file = project.folder / "deploy/pins.toml"
+    file.write_text(re.sub(r'^digest = ".*"$', f'digest = "{digest}"', file.read_text(), flags=re.MULTILINE))
+    subprocess.run(
+        [*GIT, "commit", "-q", "-a", "--allow-empty", "-m", "Pins"], cwd=project.folder, check=True
+    )
 
 
 def pushed(recorder: Recorder) -> Iterator[tuple[str, list[str], bool]]:

@@ -79,6 +79,38 @@ def test_a_step_has_a_limit() -> None:
     assert exit_code(list(found.values())) == 1
 
 
+def test_a_time_that_ran_out_within_a_step_is_not_the_limit_of_the_step() -> None:
+    """Such as that of a connection: it is a surprise like others."""
+
+    async def gives_up() -> Finding:
+        raise TimeoutError("no answer from the registry")
+
+    found = done(planned("job", (Step("a", "", limit_s=600),)), {"a": gives_up})
+    assert (found["a"].state, found["a"].reason) == (
+        State.FAILED,
+        "TimeoutError: no answer from the registry",
+    )
+
+
+def test_an_interrupted_step_says_how_long_it_ran() -> None:
+    """One that had not begun ran no time."""
+
+    async def run() -> list[Result]:
+        stop, times = anyio.CancelScope(), iter((100.0, 100.0, 400.0))
+
+        async def is_stopped() -> Finding:
+            stop.cancel()
+            return await hangs()
+
+        plan = planned("job", (Step("a", ""), Step("b", "", ("a",))))
+        actions = {"a": is_stopped, "b": passes}
+        return await run_plan(plan, actions, lambda: next(times), lambda _result: None, stop)
+
+    found = anyio.run(run)
+    assert {result.state for result in found} == {State.INTERRUPTED}
+    assert [result.seconds for result in found] == [300.0, 0.0]
+
+
 def test_a_surprise_is_a_failure_of_its_step_alone() -> None:
     """Its kind and words are the reason."""
 

@@ -69,7 +69,6 @@ class Clone:
 
     def run(self, job: str, *arguments: str, **environ: str) -> Ended:
         """Run a job to its end; its reports are in the place of those of the one before."""
-        shutil.rmtree(self.reports, ignore_errors=True)
         return self.end(self.start(job, *arguments, **environ))
 
     def end(self, started: "subprocess.Popen[str]", heard: str = "") -> Ended:

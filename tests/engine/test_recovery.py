@@ -25,12 +25,16 @@ ALL_PASSED = {"choose": "passed", "rehearse": "passed", "restore": "passed"}
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A stack of this machine's: a Redis, documents, and a repository in a folder or on S3."""
+    """A stack of this machine's: a Redis, documents, and a repository in a folder or on S3.
+
+    `own` is the collection with its embedding server, without which no document could be served.
+    """
 
     clone: Clone
     root: Path
     server: LiveServer
     place: dict[str, str]
+    own: dict[str, str]
     objects: Path
     said: list[str]
 
@@ -44,8 +48,7 @@ class Installed:
             REDIS_PORT=str(self.server.address.port),
             REDIS_PASSWORD=self.server.address.password,
             API_PORT="1",
-            **self.place,
-            **more,
+            **{**self.place, **self.own, **more},
         )
         self.said.append(ended.said + "".join(file.read_text() for file in self.reports()))
         return ended
@@ -73,11 +76,16 @@ def clone(dagger: str, tmp_path_factory: pytest.TempPathFactory) -> Clone:
 @pytest.fixture(params=["folder", "s3"])
 def installed(request: pytest.FixtureRequest, tmp_path: Path, clone: Clone) -> Iterator[Installed]:
     """Give a filled stack."""
-    with s3_server(tmp_path / "s3") as s3, live_server(PROGRAMS["redis"], tmp_path / "server") as server:
+    with (
+        s3_server(tmp_path / "s3") as s3,
+        live_server(PROGRAMS["redis"], tmp_path / "server") as server,
+        serving(ModelServer(dimension=MODEL.dimension).app()) as url,
+    ):
+        own = {"COLLECTION": "docs", "EMBEDDING_URL": url, "EMBEDDING_MODEL": MODEL.name}
         place, objects = {"SYNAPSE_REPOSITORY": str(tmp_path / "kept")}, tmp_path / "kept" / "objects"
         if request.param == "s3":
             place, objects = s3.environ("kept"), s3.bucket_folder / "kept" / "objects"
-        made = Installed(clone, tmp_path, server, place, objects, [])
+        made = Installed(clone, tmp_path, server, place, own, objects, [])
         fill(server, small_keys=2000)
         made.fill_documents()
         yield made
@@ -132,11 +140,14 @@ def test_documents_of_an_embedding_server_are_served_in_the_rehearsal(installed:
     installed.run("backup")
     server = ModelServer(dimension=MODEL.dimension)
     with serving(server.app()) as url:
-        own = {"COLLECTION": "docs", "EMBEDDING_URL": url, "EMBEDDING_MODEL": MODEL.name}
-        drilled = installed.run("drill", **own)
+        drilled = installed.run("drill", EMBEDDING_URL=url)
         assert drilled.code == 0, drilled.said[-4000:]
+        assert drilled.figures("rehearse")["restore"]["served"]["documents"] == 30
         assert server.asked
-    drilled = installed.run("drill", **own)
+    without = installed.run("drill", COLLECTION="another")
+    assert (without.code, without.states()["rehearse"]) == (1, "failed")
+    assert "Set COLLECTION to one that the point holds" in without.stderr
+    drilled = installed.run("drill", EMBEDDING_URL=url)
     assert (drilled.code, drilled.states()["rehearse"]) == (5, "failed")
     assert "nothing answers" in drilled.stderr
 

@@ -12,12 +12,15 @@ from pydantic import SecretStr
 
 from pipelines.ops.backend import backend_client
 from pipelines.ops.doctor.check import State, Subject
-from pipelines.ops.errors import ExitCode, OpsError, UsageError
+from pipelines.ops.errors import ExitCode, OpsError, UnreachableError, UsageError
 from pipelines.ops.localstack import LocalStack
+from pipelines.ops.opening import opened
 from pipelines.ops.reporting import SilentReporter
+from pipelines.ops.restore.served import check_served
 from tests.app.processes import TOKEN
 from tests.ops.doctor.installation import look, says
 from tests.ops.localstack.stacks import environment, settings_of
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +117,29 @@ def test_a_restore_into_a_locked_stack_works(locked: tuple[LocalStack, Mapping[s
         assert client.get("/api/documents/kept").status_code == 200
     assert "Ask the running backend" in said
     assert _served(stack) != before
+
+
+def test_it_is_said_whether_a_restored_point_is_served(
+    locked: tuple[LocalStack, Mapping[str, str]],
+) -> None:
+    """Its collection in the epoch on disk with its documents; another number, name or place is an error."""
+    stack, environ = locked
+    _synapse(environ, "restore", "latest", "--yes")
+    ask = ("points", "served", "latest", "--at")
+    assert f"documents in epoch {_served(stack)}" in _synapse(environ, *ask, stack.url)
+    work = replace(stack.settings, repository=Path(environ["SYNAPSE_REPOSITORY"]))
+    point = opened(work).load(opened(work).resolve("latest"))
+    assert point.faiss is not None
+    (held,) = point.faiss.collections
+    for change in ({"documents": held.documents + 1}, {"name": "another"}):
+        other = (held.model_copy(update=change),)
+        more = point.model_copy(update={"faiss": point.faiss.model_copy(update={"collections": other})})
+        with pytest.raises(OpsError, match=r"serves \w+ with 1 documents .* and restored was"):
+            check_served(work, more, stack.url, patience=0)
+    with pytest.raises(UnreachableError, match="Nothing answers"):
+        check_served(work, point, f"http://127.0.0.1:{free_port()}", patience=0)
+    nothing = point.model_copy(update={"faiss": None})
+    assert check_served(work, nothing, stack.url) is None
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,9 @@ _PIPELINE = ["dagger", "run", ".venv/bin/python"]
 _COMMAND = [".venv/bin/synapse", "points", "check"]
 _VARIABLE = re.compile(r"\$\{\{ vars\.(\w+) \}\}")
 _ALWAYS = "always()"
+_NO_TAG = "github.ref_type != 'tag'"
+_ROLE_S = 3600
+"""So many seconds a role of AWS is lent where nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +131,19 @@ def _job(job: Job) -> Iterator[str]:
     if "secrets." in str(job.body) and "environment" not in job.body:
         yield "it takes secrets without an environment that guards them"
     yield from (f"it does not refuse to run without {name}" for name in sorted(_unrefused(job)))
+    if "$GITHUB_REF_NAME" in str(job.steps) and _NO_TAG not in str(job.steps[0].get("if")):
+        yield "it takes the name of a branch for that of a tag"
+    yield from _roles(job)
     yield from _commands(job)
     yield from _around(job)
+
+
+def _roles(job: Job) -> Iterator[str]:
+    for step in job.steps:
+        if str(step.get("uses", "")).startswith("aws-actions/configure-aws-credentials@"):
+            lent = step["with"].get("role-duration-seconds", _ROLE_S)
+            if lent < job.body.get("timeout-minutes", 0) * 60:
+                yield f"its role ends after {lent} s, before the job must"
 
 
 def _unrefused(job: Job) -> set[str]:
@@ -193,7 +207,10 @@ def _around(job: Job) -> Iterator[str]:
 def _refuses(step: Mapping[str, Any]) -> bool:
     condition = str(step.get("if", ""))
     return bool(condition) and (
-        all(re.fullmatch(r"vars\.[A-Z_]+ == ''", part) for part in condition.split(" || "))
+        all(
+            re.fullmatch(rf"vars\.[A-Z_]+ == ''|{re.escape(_NO_TAG)}", part)
+            for part in condition.split(" || ")
+        )
         and step["run"].splitlines()[-1] == "exit 1"
     )
 

@@ -71,6 +71,9 @@ def push(
     free: Annotated[
         list[str] | None, typer.Option(help="A tag that no other image may have; it is not set yet.")
     ] = None,
+    expect: Annotated[
+        str | None, typer.Option(metavar="DIGEST", help="Send nothing unless the layout has this digest.")
+    ] = None,
     move: Annotated[bool, typer.Option("--move", help="Let a tag of another image go over.")] = False,
     plain_http: Annotated[bool, typer.Option("--plain-http", help="The registry has no TLS.")] = False,
     login_file: Annotated[
@@ -84,7 +87,7 @@ def push(
         later = parse_reference(f"{wanted}", tuple(free or ())).tags
         login = read_login(login_file, wanted.host) if login_file else None
         registry = Registry(client, wanted, plain=plain_http, login=login)
-        pushed = Push(layout, wanted, registry, output.reporter, time.sleep, move, later).run()
+        pushed = Push(layout, wanted, registry, output.reporter, time.sleep, move, later, expect).run()
         data = {
             "reference": f"{wanted}@{pushed.digest}",
             "digest": pushed.digest,

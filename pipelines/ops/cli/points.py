@@ -1,4 +1,4 @@
-"""`synapse points`: list restore points, show one, say whether the last good ones are young enough."""
+"""`synapse points`: list restore points, show one, say whether one is served, and the last ones are young."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from pipelines.ops.errors import NothingError
 from pipelines.ops.model import Proof, RestorePoint
 from pipelines.ops.opening import opened
 from pipelines.ops.repository import FolderStore, PointRef, Repository, Standing
+from pipelines.ops.restore.served import check_served
 
 points = typer.Typer(help="List restore points, show one, or check their age.", no_args_is_help=True)
 _COLOUR = {Standing.PROVEN: "green", Standing.UNPROVEN: "yellow", Standing.DAMAGED: "red"}
@@ -80,6 +81,25 @@ def keep_proofs(
         ref = repository.resolve(point)
         found = repository.keep_proofs(FolderStore(copy), ref.id)
         output.result({"point": ref.id, "proofs": found}, f"The {found} proofs of {ref.short} are kept.")
+
+
+@points.command("served", epilog="Example:  synapse points served 3f2a --at http://127.0.0.1:8080 --json")
+def served(
+    point: Point = "latest",
+    *,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="URL", help="Where clients reach it, such as nginx.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask whether a restored point's documents are served: its collection, the epoch in use, their number."""
+    with guarded(json=as_json) as output:
+        settings, repository = settings_here(), _repository()
+        ref = repository.resolve(point)
+        url = at or settings.backend_url
+        found = check_served(settings, repository.load(ref), url)
+        data = {"point": ref.id, "at": url, "collection": found.model_dump() if found else None}
+        output.result(data, f"{url} serves {found or 'no documents, and the point holds none'}.")
 
 
 @points.command(

@@ -36,8 +36,7 @@ def read_epoch(project: Path, paths: Sequence[str], *, allow_changed: bool = Fal
     """
     if not paths:
         raise UsageError("No inputs are named.", f"Name an image ({', '.join(INPUTS)}) or give --path.")
-    status = _git(project, "status", "--porcelain=v1", "--untracked-files=all", "-z", "--", *paths)
-    changed = tuple(line[3:] for line in status.split("\0") if line[2:3] == " ")
+    changed = _changed(project, paths)
     if changed and not allow_changed:
         more = ", ..." if len(changed) > _NAMED else ""
         raise RefusedError(
@@ -53,6 +52,23 @@ def read_epoch(project: Path, paths: Sequence[str], *, allow_changed: bool = Fal
             "Fetch the history: `git fetch --unshallow`, or `fetch-depth: 0` for actions/checkout.",
         )
     return Epoch(int(seconds), commit, changed)
+
+
+def _changed(project: Path, paths: Sequence[str]) -> tuple[str, ...]:
+    """Return what differs from its commit or is in none, whatever this machine's own git would ignore."""
+    status = _git(project, "status", "--porcelain=v1", "--untracked-files=no", "-z", "--", *paths)
+    new = _git(
+        project,
+        "ls-files",
+        "--others",
+        "--exclude-per-directory=.gitignore",
+        "-z",
+        "--full-name",
+        "--",
+        *paths,
+    )
+    known = [line[3:] for line in status.split("\0") if line[2:3] == " "]
+    return (*known, *(name for name in new.split("\0") if name))
 
 
 def _boundary(project: Path) -> frozenset[str]:

@@ -37,7 +37,8 @@ class Pushed:
 class Push:
     """One push. `sleep` waits between tries, in seconds; `move` lets a tag of another image go over.
 
-    `free` are tags that are only looked at: no other image may have one.
+    `free` are tags that are only looked at: no other image may have one. `expected` is the digest that the
+    layout must have.
     """
 
     layout: Path
@@ -47,10 +48,16 @@ class Push:
     sleep: Callable[[float], None]
     move: bool = False
     free: tuple[str, ...] = ()
+    expected: str | None = None
 
     def run(self) -> Pushed:
         """Push everything, and read the digest back. Raises OpsError; what was sent is not sent again."""
         root = root_of(self.layout)
+        if self.expected not in (None, root.digest):
+            raise RefusedError(
+                f"{self.layout} is {root.digest}, and not the expected {self.expected}.",
+                "Nothing was sent. Push the layout that was tested.",
+            )
         self._refuse_taken_tags(root)
         sent = there = 0
         manifests = tuple(self._manifests(root))

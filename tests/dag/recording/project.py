@@ -96,7 +96,11 @@ class Project:
         self, recorder: Recorder, command: list[str], **environ: str
     ) -> "subprocess.Popen[str]":
         """Start any command in the project, in the recorder's session."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DAGGER", "AWS"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("DAGGER", "AWS")) and not name.endswith("_IMAGE")
+        }
         kept |= {"SCRIPTED_ASKED": str(self._asked), "SCRIPTED_ANSWERS": str(self._answers)}
         return subprocess.Popen(
             command,
@@ -121,7 +125,8 @@ class Project:
         ops = self.folder / "pipelines/ops/cli"
         ops.mkdir(parents=True)
         shutil.copy(_SYNAPSE, ops / "__main__.py")
-        for name in ("docker-compose.yml", "docker-compose.production.yml"):
+        (self.folder / "deploy").mkdir()
+        for name in ("docker-compose.yml", "docker-compose.production.yml", "deploy/pins.toml"):
             shutil.copy(HERE / name, self.folder / name)
         (self.folder / ".gitignore").write_text("backups/\n__pycache__/\n")
         self.repository.mkdir()

@@ -60,6 +60,17 @@ def test_the_last_commit_that_touched_an_input_counts(clone: Path) -> None:
     assert read_epoch(clone, ["app"]).seconds == 4_000
 
 
+@pytest.mark.parametrize("name", ["status.showUntrackedFiles", "core.excludesFile"])
+def test_what_only_this_git_ignores_is_an_input(clone: Path, name: str) -> None:
+    """The project's .gitignore files count alone, for they do in a build."""
+    (clone / ".gitignore").write_text("*.pyc\n")
+    (clone / "app/new.py").write_text("")
+    (clone / "app/new.pyc").write_text("")
+    (clone / ".git/info/exclude").write_text("new.py\n")
+    git(clone, "config", name, "no" if name.startswith("status") else ".git/info/exclude")
+    assert read_epoch(clone, ["app"], allow_changed=True).changed == ("app/new.py",)
+
+
 def test_changed_inputs_are_refused(clone: Path) -> None:
     """A changed, new or deleted input is named, unless it is allowed; other files do not matter."""
     (clone / "notes").write_text("changed")

@@ -272,3 +272,15 @@ def test_login_files_that_hold_none(tmp_path: Path, content: str) -> None:
         read_login(path, "localhost:5000")
     with pytest.raises(UsageError, match="absent"):
         read_login(tmp_path / "absent", "localhost:5000")
+
+
+def test_another_image_than_the_expected_one_is_not_sent(image: Path, open_registry: Served) -> None:
+    """Neither a blob nor a tag is in the registry; the expected one is pushed."""
+    reference = f"{open_registry.host}/team/expected"
+    refused = push(image, reference, "--tag", "1", "--expect", "sha256:" + "0" * 64)
+    assert refused.returncode == ExitCode.REFUSED, refused.stderr
+    assert "not the expected" in json.loads(refused.stdout)["error"]["what"]
+    url = f"http://{open_registry.host}/v2/team/expected/tags/list"
+    assert httpx.get(url, trust_env=False).status_code == httpx.codes.NOT_FOUND
+    digest = json.loads((image / "index.json").read_text())["manifests"][0]["digest"]
+    assert push(image, reference, "--tag", "1", "--expect", digest).returncode == 0
