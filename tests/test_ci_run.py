@@ -86,6 +86,33 @@ def test_it_answers_and_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
         engine.prove()
 
 
+def test_a_mirror_of_packages_is_dead(programs: Path, tmp_path: Path) -> None:
+    """What this machine lacks is waited for minutes, of which a second is left here; then it is said."""
+    if os.geteuid() != 0:
+        not_checked("only root installs packages")
+    for name in ("bash", "dirname", "id", "sleep"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    (programs / "apt-get").write_text("#!/bin/sh\nexec sleep 300\n")
+    (programs / "timeout").write_text(
+        f'#!/bin/sh\necho "timeout $*" >> "{tmp_path}/called"\n'
+        f'shift 2\nexec {shutil.which("timeout")} 1 "$@"\n'
+    )
+    (programs / "timeout").chmod(0o755)
+    done = subprocess.run(
+        [PROJECT / ".ci" / "run"],
+        env={**os.environ, "PATH": str(programs)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_MINUTE_S,
+    )
+    assert done.returncode
+    assert done.stderr == (
+        "apt-get update was not done within 300 s: does the mirror of the packages answer?\n"
+    )
+    assert _called(tmp_path) == "timeout --kill-after=10 300 apt-get update -qq\n"
+
+
 def _called(folder: Path) -> str:
     path = folder / "called"
     return path.read_text() if path.exists() else ""

@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.fetching import NotFetchedError, fetch
+
 _BUILT = Path(__file__).parents[2] / "build" / "versitygw"
+_TOOLS = Path(__file__).parent / "tools"
 _MODULE = "github.com/versity/versitygw/cmd/versitygw"
 
 
@@ -30,10 +33,12 @@ def _build() -> None:
     if go is None:
         raise NoServerError("there is no S3 server, and no Go to build one")
     beside = _BUILT.with_suffix(".new")
+    try:
+        fetch([go, "list", "-deps", _MODULE], folder=_TOOLS)
+    except NotFetchedError as error:
+        raise NoServerError(f"versitygw cannot be fetched: {error}") from error
     command = [go, "build", "-o", str(beside), _MODULE]
-    done = subprocess.run(
-        command, cwd=Path(__file__).parent / "tools", capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=_TOOLS, capture_output=True, text=True, check=False)
     if done.returncode:
         raise NoServerError(f"versitygw cannot be built: {done.stderr.strip()[-400:]}")
     beside.replace(_BUILT)

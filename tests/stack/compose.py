@@ -5,10 +5,13 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+from tests.fetching import NotFetchedError, fetch
 from tests.stack.engine import NoEngineError
 
 PROJECT = Path(__file__).parents[2]
 _BUILT = PROJECT / "build" / "docker-compose"
+_TOOLS = Path(__file__).parent / "tools"
+_MODULE = "github.com/docker/compose/v2/cmd"
 
 
 @cache
@@ -28,10 +31,12 @@ def _build() -> None:
         raise NoEngineError("there is no compose plug-in, and no Go to build one")
     _BUILT.parent.mkdir(exist_ok=True)
     beside = _BUILT.with_suffix(".new")
-    command = [go, "build", "-o", str(beside), "github.com/docker/compose/v2/cmd"]
-    done = subprocess.run(
-        command, cwd=Path(__file__).parent / "tools", capture_output=True, text=True, check=False
-    )
+    try:
+        fetch([go, "list", "-deps", _MODULE], folder=_TOOLS)
+    except NotFetchedError as error:
+        raise NoEngineError(f"compose cannot be fetched: {error}") from error
+    command = [go, "build", "-o", str(beside), _MODULE]
+    done = subprocess.run(command, cwd=_TOOLS, capture_output=True, text=True, check=False)
     if done.returncode:
         raise NoEngineError(f"compose cannot be built: {done.stderr.strip()[-400:]}")
     beside.replace(_BUILT)

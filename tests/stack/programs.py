@@ -11,6 +11,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.fetching import NotFetchedError, fetch
+
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
 """Debian's own client is asked before others: it knows BuildKit without a plug-in."""
 _SUITE = "trixie"
@@ -73,9 +75,10 @@ def _lay(folder: Path) -> None:
     root, laid = folder / "root", folder / "laid"
     command: list[str | Path] = ["mmdebstrap", "--quiet", "--variant=extract", "--include=docker.io"]
     command += [_SUITE, root]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise NoEngineError(f"{_SUITE}'s engine cannot be fetched: {done.stderr.strip()[-400:]}")
+    try:
+        fetch(command)
+    except NotFetchedError as error:
+        raise NoEngineError(f"{_SUITE}'s engine cannot be fetched: {error}") from error
     laid.mkdir()
     for name in _WANTED:
         shutil.copy(root / name, laid)

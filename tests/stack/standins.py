@@ -2,11 +2,11 @@
 
 import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 from pipelines.ops.pins.model import read_pins
+from tests.fetching import NotFetchedError, fetch
 from tests.stack.engine import Engine, NoEngineError
 
 _PINS = read_pins(Path(__file__).parents[2])
@@ -40,9 +40,10 @@ def _import_base(engine: Engine, archive: Path) -> None:
     if shutil.which("mmdebstrap") is None:
         raise NoEngineError("there is no mmdebstrap to make base images with")
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(_PACKAGES)}"]
-    done = subprocess.run([*command, _SUITE, archive], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise NoEngineError(f"base images cannot be made: {done.stderr.strip()[-400:]}")
+    try:
+        fetch([*command, _SUITE, archive])
+    except NotFetchedError as error:
+        raise NoEngineError(f"base images cannot be made: {error}") from error
     engine.docker("import", archive, "synapse-standin-base")
 
 

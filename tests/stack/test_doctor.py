@@ -384,6 +384,26 @@ def test_a_container_shows_a_secret(stack: Deployment) -> None:
     wait_until(lambda: not red(stack), "all is well again")
 
 
+@pytest.mark.parametrize(("folder", "line"), [("backups", "repository"), ("data", "data folder")])
+def test_a_folder_that_the_containers_may_not_write(stack: Deployment, folder: str, line: str) -> None:
+    """Root, who runs the checklist, may write there: red all the same, and the remedy makes it well again."""
+    place = stack.folder / "backups" if folder == "backups" else indexes(stack).parent
+    mode = place.stat().st_mode & 0o7777
+    subprocess.run(["chown", "-R", "0:0", place], check=True)
+    place.chmod(0o755)
+    try:
+        found = findings(stack)[line]
+        assert (found["state"], "whose user is 1000:1000" in found["reason"]) == ("red", True), found
+        typed = found["remedy"].partition(", or set")[0].removeprefix("sudo ")
+        assert typed.startswith("chown -R 1000:1000 ")
+        subprocess.run(typed.split(), cwd=stack.folder, check=True)
+        assert line not in red(stack)
+    finally:
+        subprocess.run(["chown", "-R", "1000:1000", place], check=True)
+        place.chmod(mode)
+    wait_until(lambda: not red(stack), "all is well again")
+
+
 def test_the_data_disk_is_full(stack: Deployment) -> None:
     """Writes would be lost: red at once."""
     data = Path(stack.rendered()["services"]["backend"]["volumes"][0]["source"])

@@ -13,6 +13,8 @@ from pipelines.ops.doctor.check import Finding, Subject, amber, green, red, skip
 from pipelines.ops.errors import OpsError, UnreachableError
 
 _REPLY_S = 8.0
+_AWAY = (httpx.codes.BAD_GATEWAY, httpx.codes.GATEWAY_TIMEOUT)
+"""What nginx says for a backend that is not there, or hangs."""
 _VITAL = {
     "redis": "See the line `redis`.",
     "index": "See the line `indexes`.",
@@ -67,6 +69,11 @@ def read_health(client: httpx.Client) -> Health:
             f"The backend at {client.base_url} cannot be reached ({str(error) or type(error).__name__}).",
             "Start it (`synapse up`), or set API_HOST and API_PORT to where it runs.",
         ) from error
+    if (code := answer.status_code) in _AWAY:
+        raise UnreachableError(
+            f"What answers at {client.base_url} does not reach the backend (/health gives {code}).",
+            "Start it, or look at its log.",
+        )
     try:
         return Health.model_validate_json(answer.content)
     except ValidationError as error:

@@ -1,14 +1,19 @@
 """The containers of the stack: up and healthy, within bounds that are set, and quiet in their logs."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from pipelines.ops.containers.docker import SERVICES, Container, docker, is_secret_name, logs
 from pipelines.ops.doctor.check import Finding, Subject, amber, green, red, skipped
-from pipelines.ops.doctor.logs import judge_log
+from pipelines.ops.doctor.logs import damage, judge_log
 from pipelines.ops.doctor.quantities import size
 from pipelines.ops.errors import OpsError
 
 _UP = "Start it: docker compose up --detach --wait"
+_ANEW = (
+    "Keep the damaged data, and restore into an empty volume: README, `Run it in containers`,"
+    " `When the data of Redis is damaged`."
+)
 _SHOWN = 200
 _NEARLY = 0.9
 _TAKEN = ("port is already allocated", "address already in use")
@@ -26,7 +31,10 @@ def look_at_containers(subject: Subject) -> Iterator[Finding]:
     """Ask Docker for each container's state and health."""
     found = subject.containers()
     for service in SERVICES:
-        yield _state(found[service]) if service in found else _missing(service)
+        if service in found:
+            yield _damaged(found[service]) or _state(found[service])
+        else:
+            yield _missing(service)
 
 
 def look_at_bounds(subject: Subject) -> Iterator[Finding]:
@@ -114,6 +122,18 @@ def _state(container: Container) -> Finding:
     if health["Status"] == "starting":
         return amber(name, f"it is starting: {why}", "Wait, then look again.")
     return red(name, f"unhealthy: {why}", f"Look at its log: docker logs --tail 50 {container.name}")
+
+
+def _damaged(container: Container) -> Finding | None:
+    """Find what Redis says of data that it cannot load; None when it says nothing of it, or is well."""
+    if container.service != "redis" or (container.state.get("Health") or {}).get("Status") == "healthy":
+        return None
+    # A log that cannot be read has its own line.
+    with suppress(OpsError):
+        if (said := damage(logs(container, since="24h"))) is not None:
+            told = f"its data is damaged, and it ends at each start: {said[:_SHOWN]}"
+            return red("container redis", told, _ANEW)
+    return None
 
 
 def _another_port(container: Container) -> str:

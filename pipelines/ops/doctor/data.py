@@ -10,7 +10,7 @@ def look_at_data(subject: Subject) -> Iterator[Finding]:
     """Look at DATA_DIR."""
     folder = subject.settings.service.data_dir
     if folder.is_dir():
-        yield writable("data folder", folder, "DATA_DIR")
+        yield writable("data folder", folder, "DATA_DIR", subject)
     else:
         maker = "make secrets" if subject.settings.stack == "compose" else subject.start
         yield red(

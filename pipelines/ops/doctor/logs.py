@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +19,8 @@ _REDIS_TIME = "%d %b %Y %H:%M:%S"
 _REDIS_ERROR = re.compile(
     r"(?!WARNING ).*(error|fail|can't|cannot|could not|crash|bad file|oom|misconf|corrupt)", re.IGNORECASE
 )
+_READY = "Ready to accept connections"
+_DAMAGED = re.compile(r"append only file|AOF manifest|RDB preamble|rdb file reading", re.IGNORECASE)
 _NGINX_LINE = re.compile(r"(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(\w+)\] \d+#\d+: (?:\*\d+ )?(.*)")
 _NGINX_TIME = "%Y/%m/%d %H:%M:%S"
 _NGINX_BAD = frozenset({"error", "crit", "alert", "emerg"})
@@ -45,6 +47,16 @@ def judge_log(subject: Subject, name: str, lines: Iterable[str], remedy: str) ->
         return green(f"log {name}", "no errors in the last day")
     told = f"{len(errors)} errors in the last day, the last: {errors[-1][:_SHOWN]}"
     return amber(f"log {name}", told, remedy)
+
+
+def damage(lines: Sequence[str]) -> str | None:
+    """Return what Redis says, since it was last ready, of data on its disk that it cannot load."""
+    for line in reversed(lines):
+        if _READY in line:
+            return None
+        if (match := _REDIS_LINE.fullmatch(line)) is not None and _DAMAGED.search(match[2]):
+            return match[2]
+    return None
 
 
 def _tail(log: Path) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.ops.doctor.check import Finding, Subject, amber, green, red, skipped
+from pipelines.ops.doctor.container_user import shut_out
 from pipelines.ops.doctor.disks import writable
 from pipelines.ops.errors import NothingError, OpsError
 from pipelines.ops.opening import opened
@@ -24,11 +25,17 @@ def look_at_repository(subject: Subject) -> Iterator[Finding]:
         yield skipped(_DISK, "there is no repository")
         return
     except OpsError as error:
-        yield red("repository", error.what, error.hint)
+        user = shut_out(subject, error)
+        if user is None:
+            yield red("repository", error.what, error.hint)
+        else:
+            yield skipped(
+                "repository", f"{error.what} Whether user {user} of the containers can: ask as root."
+            )
         yield skipped(_DISK, "the repository cannot be opened")
         return
     if isinstance(place, Path):
-        yield writable("repository", place, subject.repository_variable)
+        yield writable("repository", place, subject.repository_variable, subject)
         yield _disk(subject, place)
     else:
         yield _written(store)

@@ -12,6 +12,7 @@ case $1 in
   ps) cat ids ;;
   inspect) cat facts ;;
   stats) cat memory ;;
+  logs) cat written ;;
   exec) cat inside >&2; exit 1 ;;
 esac
 """
@@ -25,6 +26,7 @@ class DockerProgram:
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     memory: str = "1.00%"
     inside: str = ""
+    written: str = ""
 
     def lay(self) -> None:
         """Put the program and its words into the folder."""
@@ -35,6 +37,7 @@ class DockerProgram:
             ("facts", json.dumps(list(self.facts.values()))),
             ("memory", self.memory),
             ("inside", self.inside),
+            ("written", self.written),
             ("asked", ""),
         ):
             (self.folder / name).write_text(text)

@@ -17,6 +17,7 @@ from tests.app.doubles import model_serving
 from tests.app.processes import redis_server
 from tests.installation import folder_of
 from tests.ops.doctor.installation import NOON, look, publish, says, subject_of
+from tests.servers import answering
 
 
 @pytest.fixture
@@ -197,6 +198,14 @@ def test_a_clock_that_is_wrong_is_red(subject: Subject, tmp_path: Path) -> None:
     says(look("clock", subject)["clock"], State.RED, "before the newest restore point", "NTP")
     early = subject_of(tmp_path / "other", now=NOON.replace(year=1970))
     says(look("clock", early)["clock"], State.RED, "1970")
+
+
+@pytest.mark.parametrize("status", [b"502 Bad Gateway", b"504 Gateway Timeout"])
+def test_a_proxy_does_not_stand_for_the_backend(tmp_path: Path, status: bytes) -> None:
+    """What nginx answers for one that is away is no stranger's answer."""
+    with answering(b"HTTP/1.1 %s\r\nContent-Length: 2\r\n\r\n{}" % status) as port:
+        found = look("backend", subject_of(tmp_path, API_PORT=str(port)))
+    says(found["backend"], State.RED, "does not reach the backend", "Start it")
 
 
 def test_a_machine_that_cannot_boot_a_point_is_red(tmp_path: Path) -> None:

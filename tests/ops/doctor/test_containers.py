@@ -156,6 +156,35 @@ def test_a_container_that_ended_otherwise_is_just_started(program: DockerProgram
     assert (found["state"], found["remedy"]) == ("red", "Start it: docker compose up --detach --wait")
 
 
+DAMAGED = "7:M 30 Nov 2026 22:00:00.000 # Bad file format reading the append only file a.aof: make a backup"
+READY = "7:M 30 Nov 2026 22:01:00.000 * Ready to accept connections tcp"
+
+
+@pytest.mark.parametrize(
+    ("written", "damaged"),
+    [
+        ([DAMAGED], True),
+        ([READY, DAMAGED, READY[:28] + "* Redis is starting"], True),
+        ([DAMAGED, READY], False),
+    ],
+)
+def test_redis_cannot_load_its_data(program: DockerProgram, written: list[str], *, damaged: bool) -> None:
+    """It ends at each start: the remedy is the README's section, until it has been ready again."""
+    for state in ("restarting", "running"):
+        health = {"Status": "starting"}
+        program.facts["redis"]["State"] = {"Status": state, "ExitCode": 1, "Health": health}
+        program.written = "\n".join(written)
+        found = doctor(program)["container redis"]
+        assert ("When the data of Redis is damaged" in found["remedy"]) is damaged, found
+        assert (found["state"] == "red", "Bad file format" in found["reason"]) >= (damaged, damaged), found
+
+
+def test_redis_that_is_well_is_not_called_damaged(program: DockerProgram) -> None:
+    """Whatever its log tells of the past."""
+    program.written = DAMAGED
+    assert doctor(program)["container redis"]["state"] == "green"
+
+
 def test_memory_that_docker_does_not_tell(program: DockerProgram) -> None:
     """It prints `--` for a container that is just starting."""
     program.memory = "--\n"
