@@ -1,5 +1,7 @@
 """One backup of a source at a time: the next waits for it, and not for ever; other sources do not."""
 
+import fcntl
+import os
 import threading
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 
 from pipelines.ops.errors import RefusedError
 from pipelines.ops.one_backup import one_backup
+from tests.waiting import wait_until
 
 
 def _unheard(_text: str) -> None:
@@ -43,6 +46,25 @@ def test_it_does_not_wait_for_ever(tmp_path: Path) -> None:
         one_backup(tmp_path, ["redis"], _unheard, patience=0.0),
     ):
         pass
+
+
+def test_one_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
+    """After a silence the other goes on beside it, and says so; one that is only slow is waited for."""
+    said = list[str]()
+    lock = tmp_path / ".backup-redis.lock"
+    with one_backup(tmp_path, ["redis"], _unheard):
+        wait_until(lambda: lock.stat().st_mtime > 0, "it is dated")
+        os.utime(lock, (0, 0))
+        wait_until(lambda: lock.stat().st_mtime > 0, "one that runs shows life again")
+    lock.touch()
+    with lock.open() as hanging:
+        fcntl.flock(hanging, fcntl.LOCK_EX)
+        with pytest.raises(RefusedError), one_backup(tmp_path, ["redis"], _unheard, patience=0.0):
+            pass
+        os.utime(lock, (0, 0))
+        with one_backup(tmp_path, ["redis"], said.append, patience=0.0):
+            assert said == ["Another backup of these data hangs; this one goes on beside it."]
+        assert lock.stat().st_mtime == 0
 
 
 def test_another_source_is_free(tmp_path: Path) -> None:

@@ -2,22 +2,18 @@
 
 import fcntl
 import os
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from pipelines.ops.errors import OpsError, RefusedError
+from pipelines.ops.life import SILENCE_S, showing_life, silent_for
 
 _RESTORE = ".restore.lock"
 _STACK = ".stack.lock"
 """Held by `synapse up` while the stack is up."""
 _CAPTURE = ".capture.lock"
 """Shared by backups while they copy, held alone by a restore while it swaps."""
-_SIGN_S = 2.0
-"""A restore dates its lock anew each time."""
-_SILENCE_S = 30.0
 _BETWEEN = "Wait until it has ended, then look at its result."
 _KILL = "kill its process, or `docker rm --force` the container that `docker ps --filter name=ops-run` shows"
 _ENDING = f"End it: {_KILL}. The next `synapse` command finishes or undoes what it began."
@@ -33,7 +29,7 @@ def one_restore(data_dir: Path) -> Iterator[None]:
 
     Raises RefusedError while another restore holds it; a HangingError when that one shows no life.
     """
-    with _held(data_dir, _RESTORE, lambda: _other(data_dir)) as handle, _showing_life(handle):
+    with _held(data_dir, _RESTORE, lambda: _other(data_dir)) as handle, showing_life(handle):
         yield
 
 
@@ -107,31 +103,8 @@ def _held(data_dir: Path, name: str, busy: Callable[[], RefusedError]) -> Iterat
 
 
 def _other(data_dir: Path) -> RefusedError:
-    silent = time.time() - (data_dir / _RESTORE).stat().st_mtime
-    if silent > _SILENCE_S:
+    silent = silent_for(data_dir / _RESTORE)
+    if silent > SILENCE_S:
         what = f"Another restore into {data_dir} hangs: it has shown no life for {silent:.0f} s."
         return HangingError(what, _ENDING)
     return RefusedError(f"Another restore into {data_dir} is running.", _BETWEEN)
-
-
-@contextmanager
-def _showing_life(handle: int) -> Iterator[None]:
-    """Date the lock anew as long as this process runs, so that one that hangs can be told from a slow one."""
-    leave = threading.Event()
-
-    def date() -> None:
-        with suppress(OSError):
-            os.utime(handle)
-
-    def go_on() -> None:
-        while not leave.wait(_SIGN_S):
-            date()
-
-    date()
-    thread = threading.Thread(target=go_on, name="sign-of-life", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        leave.set()
-        thread.join()
