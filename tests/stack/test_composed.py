@@ -33,6 +33,7 @@ OTHERWISE = {
     "SYNAPSE_REPOSITORY": "s3://bucket/prefix",
     "SYNAPSE_PASSPHRASE": "",
     "SYNAPSE_PASSPHRASE_FILE": "./secrets/passphrase",
+    "SYNAPSE_REDIS_MEMORY_LIMIT": "1G",
     "WEB_CONCURRENCY": "2",
     "VITE_API_URL": "http://other:8000",
     "VITE_WS_URL": "ws://other:8000",
