@@ -13,6 +13,7 @@ SOURCES = (
 )
 OF_OTHERS = (
     "bind source path does not exist",
+    "Bad file format reading the append only file",
     "can't set healthcheck.start_interval",
     'The container name "/synapse_redis" is already in use',
     "port is already allocated",

@@ -8,13 +8,14 @@ from pathlib import Path
 from pipelines.dag.errors import JobError
 
 PIN_FILE = Path("deploy/pins.toml")
-NAMES = {
-    "PYTHON_IMAGE": "python",
-    "REDIS_IMAGE": "redis",
-    "NODE_IMAGE": "node",
-    "NGINX_IMAGE": "nginx",
-    "GO_IMAGE": "golang",
+_VARIABLES = {
+    "python": "PYTHON_IMAGE",
+    "redis": "REDIS_IMAGE",
+    "node": "NODE_IMAGE",
+    "nginx": "NGINX_IMAGE",
+    "golang": "GO_IMAGE",
 }
+NAMES = {variable: name for name, variable in _VARIABLES.items()}
 """The variables that name an image, each with the pin that counts without it."""
 _BY_DIGEST = re.compile(r"[^@\s]+@(sha256:[0-9a-f]{64})")
 

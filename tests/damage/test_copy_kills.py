@@ -16,7 +16,8 @@ from tests.passphrases import OTHER, of_kind
 
 SEED = 20261130
 POINTS = 25
-LONGEST_S = 0.4
+MORE = 6
+"""How many times as many kills are tried until one came between two points."""
 
 
 def source_at(root: Path, points: int = POINTS) -> Repository:
@@ -29,15 +30,16 @@ def source_at(root: Path, points: int = POINTS) -> Repository:
     return made
 
 
-def killed(here: Path, there: Path, phrase: str, wait: float) -> bool:
-    """Copy until it is killed; return whether it had ended before."""
+def killed(here: Path, there: Path, phrase: str, wait: float | None) -> bool:
+    """Copy until it is killed some seconds after it began, or to the end; return whether it had ended."""
     command = [sys.executable, "-m", "tests.ops.repository.carrying", str(here), str(there), phrase]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child, ended(child):
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
-        # Nothing to wait for: a kill may come at any moment.
-        time.sleep(wait)
-        child.kill()
+        if wait is not None:
+            # Nothing to wait for: a kill may come at any moment.
+            time.sleep(wait)
+            child.kill()
         return "ended\n" in child.stdout.readlines()
 
 
@@ -48,10 +50,15 @@ def rounds(tmp_path: Path, phrase: str, kills: int) -> None:
     source = source_at(here)
     before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
     said = {essence(source.load(ref)) for ref in source.points()}
+    began = time.monotonic()
+    assert killed(here, tmp_path / "timed", phrase, None)
+    longest = 1.2 * (time.monotonic() - began)
     partly, copy = 0, 0
-    for number in range(kills):
+    for number in range(MORE * kills):
+        if partly and number >= kills:
+            break
         there = tmp_path / f"there-{copy}"
-        whole = killed(here, there, phrase, chance.uniform(0, LONGEST_S))
+        whole = killed(here, there, phrase, chance.uniform(0, longest))
         target = Repository.open(FolderStore(there), of_kind(phrase or None))
         refs = target.points()
         where = f"seed {SEED}, kill {number}"

@@ -16,7 +16,8 @@ from tests.ops.repository.test_copying import copied
 
 SEED = 20261130
 POINTS = 8
-LONGEST_S = 0.4
+MORE = 6
+"""How many times as many kills are tried until one came in the midst of the changes."""
 
 
 def spoil(here: Path, there: Path, chance: random.Random) -> None:
@@ -34,7 +35,7 @@ def spoil(here: Path, there: Path, chance: random.Random) -> None:
 
 
 def killed(here: Path, there: Path, wait: float | None) -> bool:
-    """Repair until it is killed, or to the end; return whether it had ended."""
+    """Repair until it is killed some seconds after it began, or to the end; return whether it had ended."""
     command = [sys.executable, "-m", "tests.ops.repository.mending", str(here), str(there)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child, ended(child):
         assert child.stdout is not None
@@ -56,19 +57,19 @@ def rounds(tmp_path: Path, kills: int) -> None:
     """Spoil a repository, kill so many repairs, and let the last one end; begin anew when one is whole."""
     chance = random.Random(SEED)
     copied(source_at(tmp_path / "here", POINTS), Repository.create(FolderStore(tmp_path / "there")))
+    longest = whole_repair(tmp_path, chance)
     partly = 0
     here = there = tmp_path
     saved = True
-    for number in range(kills):
+    for number in range(MORE * kills):
+        if partly and number >= kills:
+            break
         where = f"seed {SEED}, kill {number}"
         if saved:
-            here, there = tmp_path / f"here-{number}", tmp_path / f"there-{number}"
-            shutil.copytree(tmp_path / "here", here)
-            shutil.copytree(tmp_path / "there", there)
-            spoil(here, there, chance)
+            here, there = laid(tmp_path, str(number), chance)
         repository = Repository.open(FolderStore(here))
         before, count = whole(repository), len(list((here / "objects").rglob("*/*")))
-        saved = killed(here, there, chance.uniform(0, LONGEST_S))
+        saved = killed(here, there, chance.uniform(0, longest))
         assert before <= whole(repository), where
         partly += not saved and len(list((here / "objects").rglob("*/*"))) != count
     assert partly, "no kill came between the first change and the last"
@@ -76,6 +77,23 @@ def rounds(tmp_path: Path, kills: int) -> None:
     repository = Repository.open(FolderStore(here))
     assert whole(repository) == {ref.id for ref in repository.points()} == whole_in(there)
     assert 0 < len(repository.points()) < POINTS
+
+
+def laid(tmp_path: Path, name: str, chance: random.Random) -> tuple[Path, Path]:
+    """Lay both repositories anew, the first spoiled."""
+    here, there = tmp_path / f"here-{name}", tmp_path / f"there-{name}"
+    shutil.copytree(tmp_path / "here", here)
+    shutil.copytree(tmp_path / "there", there)
+    spoil(here, there, chance)
+    return here, there
+
+
+def whole_repair(tmp_path: Path, chance: random.Random) -> float:
+    """Return how many seconds a repair takes on this machine, with some more."""
+    here, there = laid(tmp_path, "timed", chance)
+    began = time.monotonic()
+    assert killed(here, there, None)
+    return 1.2 * (time.monotonic() - began)
 
 
 def whole_in(there: Path) -> set[str]:

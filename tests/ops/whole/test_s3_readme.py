@@ -16,7 +16,7 @@ PROJECT = Path(__file__).parents[3]
 def test_the_commands_for_s3(live: LiveServer, tmp_path: Path) -> None:
     """Each ends with code 0, with the names of this store in place of the example's."""
     blocks = re.findall(r"^```bash\n(.*?)^```", (PROJECT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
-    (commands,) = (block for block in blocks if "s3://" in block)
+    (commands,) = (block for block in blocks if "SYNAPSE_REPOSITORY=s3://" in block)
     assert live.address.password
     for name in ("requirements-s3.lock", "pyproject.toml"):
         (tmp_path / name).symlink_to(PROJECT / name)
