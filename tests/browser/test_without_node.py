@@ -43,6 +43,7 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.timeout(900)  # it fetches 60 MB and the packages of the page
 def test_the_page_is_the_same_and_served(built: Path, clone: Path, bare: Path) -> None:
     """It says that it fetches a Node; every file has the bytes that this machine's Node makes."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}

@@ -74,6 +74,7 @@ def rounds(tmp_path: Path, phrase: str, kills: int) -> None:
     assert {path: path.read_bytes() for path in here.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("phrase", ["", OTHER], ids=["as stored", "stored anew"])
 def test_killed_copies(tmp_path: Path, phrase: str) -> None:
     """Some kills."""

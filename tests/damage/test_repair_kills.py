@@ -101,6 +101,7 @@ def whole_in(there: Path) -> set[str]:
     return whole(Repository.open(FolderStore(there)))
 
 
+@pytest.mark.timeout(900)
 def test_killed_repairs(tmp_path: Path) -> None:
     """Some kills."""
     rounds(tmp_path, 10)
