@@ -86,7 +86,8 @@ for name in redis_password api_token model_api_key embedding_api_key; do
   sed "s#^$variable=\$#$variable=./secrets/$name#" .env | write
 done
 
-# Each container reads its files as another user, under whatever umask they were fetched.
+# Each container reads its files as another user, under whatever umask they were fetched. What somebody else owns is
+# left to them: its rights may do, and else the container says what it cannot read.
 for folder in app deploy frontend; do
   [ ! -d "$folder" ] || find "$folder" -name node_modules -prune -o ! -type l -exec chmod go+rX {} + 2>/dev/null || true
 done

@@ -2,22 +2,18 @@
 
 import random
 import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from pipelines.ops.repository import FolderStore, PointRef, Repository
+from tests.damage.killing import MORE, killed, timed
 from tests.damage.test_copy_kills import source_at
-from tests.ending import ended
 from tests.ops.repository.test_copying import copied
 
 SEED = 20261130
 POINTS = 8
-MORE = 6
-"""How many times as many kills are tried until one came in the midst of the changes."""
+REPAIRS = "tests.ops.repository.mending"
 
 
 def spoil(here: Path, there: Path, chance: random.Random) -> None:
@@ -34,19 +30,6 @@ def spoil(here: Path, there: Path, chance: random.Random) -> None:
     chance.choice(sorted((here / "points").iterdir())).write_bytes(b"rubbish")
 
 
-def killed(here: Path, there: Path, wait: float | None) -> bool:
-    """Repair until it is killed some seconds after it began, or to the end; return whether it had ended."""
-    command = [sys.executable, "-m", "tests.ops.repository.mending", str(here), str(there)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child, ended(child):
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-        if wait is not None:
-            # Nothing to wait for: a kill may come at any moment.
-            time.sleep(wait)
-            child.kill()
-        return "ended\n" in child.stdout.readlines()
-
-
 def whole(repository: Repository) -> set[str]:
     """Return the points of which every byte is right."""
     refs: list[PointRef] = [ref for ref in repository.points() if not ref.problem]
@@ -57,7 +40,7 @@ def rounds(tmp_path: Path, kills: int) -> None:
     """Spoil a repository, kill so many repairs, and let the last one end; begin anew when one is whole."""
     chance = random.Random(SEED)
     copied(source_at(tmp_path / "here", POINTS), Repository.create(FolderStore(tmp_path / "there")))
-    longest = whole_repair(tmp_path, chance)
+    longest = timed(REPAIRS, *map(str, laid(tmp_path, "timed", chance)))
     partly = 0
     here = there = tmp_path
     saved = True
@@ -69,11 +52,11 @@ def rounds(tmp_path: Path, kills: int) -> None:
             here, there = laid(tmp_path, str(number), chance)
         repository = Repository.open(FolderStore(here))
         before, count = whole(repository), len(list((here / "objects").rglob("*/*")))
-        saved = killed(here, there, chance.uniform(0, longest))
+        saved = killed(REPAIRS, str(here), str(there), wait=chance.uniform(0, longest))
         assert before <= whole(repository), where
         partly += not saved and len(list((here / "objects").rglob("*/*"))) != count
     assert partly, "no kill came between the first change and the last"
-    assert killed(here, there, None)
+    assert killed(REPAIRS, str(here), str(there), wait=None)
     repository = Repository.open(FolderStore(here))
     assert whole(repository) == {ref.id for ref in repository.points()} == whole_in(there)
     assert 0 < len(repository.points()) < POINTS
@@ -86,14 +69,6 @@ def laid(tmp_path: Path, name: str, chance: random.Random) -> tuple[Path, Path]:
     shutil.copytree(tmp_path / "there", there)
     spoil(here, there, chance)
     return here, there
-
-
-def whole_repair(tmp_path: Path, chance: random.Random) -> float:
-    """Return how many seconds a repair takes on this machine, with some more."""
-    here, there = laid(tmp_path, "timed", chance)
-    began = time.monotonic()
-    assert killed(here, there, None)
-    return 1.2 * (time.monotonic() - began)
 
 
 def whole_in(there: Path) -> set[str]:

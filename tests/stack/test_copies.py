@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.deployment import QUICK, Deployment, laid_out
+from tests.stack.deployment import QUICK, Deployment, deployed
 from tests.stack.engine import Engine
 from tests.stack.running import HOLDERS, fill, held
 
@@ -18,16 +18,13 @@ README = Path(__file__).parents[2] / "README.md"
 @pytest.fixture(scope="module")
 def shut(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Run a stack from a folder that its owner alone may read, after `make secrets`."""
-    made = laid_out(docker, tmp_path_factory.mktemp("shut"), QUICK)
-    for name in ("app", "deploy", "frontend"):
-        for path in (made.folder / name, *(made.folder / name).rglob("*")):
-            path.chmod(path.stat().st_mode & 0o700)
-    subprocess.run(["sh", "deploy/first-start.sh"], cwd=made.folder, env=dict(docker.environ), check=True)
-    try:
+    with deployed(docker, tmp_path_factory.mktemp("shut"), QUICK) as made:
+        for name in ("app", "deploy", "frontend"):
+            for path in (made.folder / name, *(made.folder / name).rglob("*")):
+                path.chmod(path.stat().st_mode & 0o700)
+        subprocess.run(["sh", "deploy/first-start.sh"], cwd=made.folder, env=dict(docker.environ), check=True)
         made.up(*HOLDERS)
         yield made
-    finally:
-        made.compose("--profile", "*", "down", "--volumes", "--timeout", "3", "--remove-orphans")
 
 
 def test_a_strict_umask(shut: Deployment) -> None:

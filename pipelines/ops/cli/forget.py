@@ -1,6 +1,5 @@
 """`synapse forget`: say which restore points a policy keeps and why, and remove the others."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -8,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.ops.cli.confirming import confirmed
 from pipelines.ops.cli.console import guarded
 from pipelines.ops.cli.options import DryRun, Json, Yes
 from pipelines.ops.cli.wiring import stack_context
@@ -100,11 +100,9 @@ def _check(points: Sequence[str], policy: Policy) -> None:
 
 
 def _asked(count: int) -> bool:
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "Nobody is there to agree to this.", "Add --yes to forget them, or --dry-run to look."
-        )
-    return typer.confirm(f"Forget {count} restore points?", default=False, err=True)
+    return confirmed(
+        f"Forget {count} restore points?", remedy="Add --yes to forget them, or --dry-run to look."
+    )
 
 
 def _listing(choices: Sequence[Choice]) -> str:

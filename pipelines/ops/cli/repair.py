@@ -1,19 +1,19 @@
 """`synapse repair`: say what is lost, keep the rest, and make room for it to come anew."""
 
 import os
-import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
 import typer
 
+from pipelines.ops.cli.confirming import confirmed
 from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.copy import refuse_same
 from pipelines.ops.cli.options import DryRun, Json, Yes
 from pipelines.ops.cli.passphrases import asked_passphrase
 from pipelines.ops.cli.wiring import settings_here
-from pipelines.ops.errors import DamagedError, UsageError
+from pipelines.ops.errors import DamagedError
 from pipelines.ops.opening import opened, opened_copy
 from pipelines.ops.repairing import Broken, Done, Findings, Kind, carry_out, find
 from pipelines.ops.repository import Repository, store_at
@@ -74,10 +74,10 @@ def _copy(value: str, settings: OpsSettings, output: Output) -> Repository:
 
 
 def _asked(removes: int, forgets: int) -> bool:
-    if not sys.stdin.isatty():
-        raise UsageError("Nobody is there to agree to this.", "Add --yes to do it, or --dry-run to look.")
     forget = f" and forget {forgets} restore points" if forgets else ""
-    return typer.confirm(f"Delete {removes} damaged objects{forget}?", default=False, err=True)
+    return confirmed(
+        f"Delete {removes} damaged objects{forget}?", remedy="Add --yes to do it, or --dry-run to look."
+    )
 
 
 def _listing(findings: Findings) -> list[str]:

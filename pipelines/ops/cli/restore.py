@@ -1,16 +1,15 @@
 """`synapse restore`: bring a restore point back."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipelines.ops.cli.confirming import confirmed
 from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.options import DryRun, Force, Json, Only, Point, Yes
 from pipelines.ops.cli.wiring import context, stack_context
 from pipelines.ops.cli.words import seconds, size
-from pipelines.ops.errors import UsageError
 from pipelines.ops.repository import Standing
 from pipelines.ops.restore.flow import RestoreReport
 from pipelines.ops.restore.flow import restore as carry_out
@@ -57,11 +56,9 @@ def restore(
 
 
 def _asked() -> bool:
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "Nobody is there to agree to the plan.", "Add --yes to restore, or --dry-run to look."
-        )
-    return typer.confirm("Restore this point?", default=False, err=True)
+    return confirmed(
+        "Restore this point?", to="the plan", remedy="Add --yes to restore, or --dry-run to look."
+    )
 
 
 def _plan_text(plan: RestorePlan) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from pipelines.ops.doctor.check import Finding, Subject, amber, green, red, skipped
+from pipelines.ops.doctor.check import Finding, Subject, amber, green, red
 from pipelines.ops.doctor.container_user import shut_out
 from pipelines.ops.doctor.quantities import span
 from pipelines.ops.errors import NothingError, OpsError
@@ -23,11 +23,8 @@ def look_at_backups(subject: Subject) -> Iterator[Finding]:
         repository = opened(subject.settings)
         refs = [ref for ref in repository.points() if ref.problem or ref.label == "backup"]
     except OpsError as error:
-        if (user := shut_out(subject, error)) is not None:
-            yield skipped(_NAME, f"{error.what} Whether user {user} of the containers can: ask as root.")
-            return
         remedy = _NOW if isinstance(error, NothingError) else error.hint
-        yield red(_NAME, f"no backup can be seen: {error.what}", remedy)
+        yield shut_out(_NAME, subject, error) or red(_NAME, f"no backup can be seen: {error.what}", remedy)
         return
     if not refs:
         yield red(_NAME, f"there is no backup in {repository.store.place}", _NOW)

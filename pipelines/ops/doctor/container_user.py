@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from pipelines.ops.containers.docker import Container
-from pipelines.ops.doctor.check import Subject
+from pipelines.ops.doctor.check import Finding, Subject, skipped
 from pipelines.ops.errors import OpsError
 
 _NEEDED = stat.S_IROTH | stat.S_IWOTH | stat.S_IXOTH
@@ -56,12 +56,12 @@ def container_user(subject: Subject) -> ContainerUser | None:
     return None
 
 
-def shut_out(subject: Subject, error: OpsError) -> ContainerUser | None:
-    """Return the user of the containers when an error says only that another, who looks, is not let in."""
+def shut_out(name: str, subject: Subject, error: OpsError) -> Finding | None:
+    """Return the line for an error that says only that another than the containers' user is not let in."""
     user = container_user(subject)
     if user is None or user.uid == os.geteuid() or not isinstance(error.__cause__, PermissionError):
         return None
-    return user
+    return skipped(name, f"{error.what} Whether user {user} of the containers can: ask as root.")
 
 
 def _attributes(folder: Path) -> list[str]:

@@ -25,13 +25,7 @@ def look_at_repository(subject: Subject) -> Iterator[Finding]:
         yield skipped(_DISK, "there is no repository")
         return
     except OpsError as error:
-        user = shut_out(subject, error)
-        if user is None:
-            yield red("repository", error.what, error.hint)
-        else:
-            yield skipped(
-                "repository", f"{error.what} Whether user {user} of the containers can: ask as root."
-            )
+        yield shut_out("repository", subject, error) or red("repository", error.what, error.hint)
         yield skipped(_DISK, "the repository cannot be opened")
         return
     if isinstance(place, Path):

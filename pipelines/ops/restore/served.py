@@ -60,7 +60,7 @@ def check_served(
                 return served
             if time.monotonic() > deadline:
                 raise answer if isinstance(answer, OpsError) else _another(url, found, wanted)
-            time.sleep(_POLL_S)
+            time.sleep(_POLL_S)  # the backend looks at its pointer when it is asked
 
 
 def _asked(client: httpx.Client) -> list[Served] | OpsError:

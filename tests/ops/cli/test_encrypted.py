@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import pytest
 
 from tests.ops.faiss.examples import write_example
 from tests.passphrases import OTHER, PHRASE
+from tests.terminal import on_a_terminal
 
 BIN = Path(sys.executable).parent
 Done = subprocess.CompletedProcess[str]
@@ -168,25 +168,19 @@ def typed(here: Here) -> Callable[..., tuple[int, str]]:
     """Give a function that runs a command on a terminal and types a line at each question."""
 
     def run(*arguments: str, answers: list[str]) -> tuple[int, str]:
-        child, terminal = pty.fork()
-        if child == 0:
-            os.chdir(here.folder)
-            os.execve(BIN / "synapse", ["synapse", *arguments], here.environ())
-        shown, left = b"", list(answers)
-        while True:
-            try:
-                shown += os.read(terminal, 65536)
-            except OSError:  # what a terminal gives when its program has ended
-                break
+        left = list(answers)
+
+        def answer(shown: bytes) -> str | None:
             asked = (
                 shown.count(b"phrase: ")
                 + shown.count(b"phrase of the repository: ")
                 + shown.count(b"again: ")
             )
-            if left and asked > len(answers) - len(left):
-                os.write(terminal, left.pop(0).encode() + b"\n")
-        os.close(terminal)
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
+            return left.pop(0) if left and asked > len(answers) - len(left) else None
+
+        return on_a_terminal(
+            BIN / "synapse", *arguments, folder=here.folder, environ=here.environ(), answer=answer
+        )
 
     return run
 

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import pytest
 
 from pipelines.ops.model import FaissSource, Proof, RestorePoint
 from pipelines.ops.repository import FolderStore, PointRef, Repository
+from tests.terminal import on_a_terminal
 
 BIN = Path(sys.executable).parent
 NOW = datetime.now(UTC)
@@ -87,22 +87,20 @@ class Laid:
 
     def answered(self, *arguments: str, meanwhile: Callable[[], object]) -> tuple[int, str]:
         """Run a command on a terminal, and agree to what it asks once something has happened meanwhile."""
-        child, terminal = pty.fork()
-        if child == 0:
-            os.chdir(self.root)
-            os.execve(BIN / "synapse", ["synapse", *arguments], self.environ())
-        shown, asked = b"", False
-        while True:
-            try:
-                shown += os.read(terminal, 65536)
-            except OSError:  # what a terminal gives when its program has ended
-                break
-            if not asked and b"[y/N]" in shown:
-                asked = True
-                meanwhile()
-                os.write(terminal, b"y\n")
-        os.close(terminal)
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), " ".join(shown.decode().split())
+        asked = False
+
+        def answer(shown: bytes) -> str | None:
+            nonlocal asked
+            if asked or b"[y/N]" not in shown:
+                return None
+            asked = True
+            meanwhile()
+            return "y"
+
+        code, shown = on_a_terminal(
+            BIN / "synapse", *arguments, folder=self.root, environ=self.environ(), answer=answer
+        )
+        return code, " ".join(shown.split())
 
     def told(self, *arguments: str, code: int = 0) -> Any:  # what JSON holds
         """Run a command with --json, and return its document."""
