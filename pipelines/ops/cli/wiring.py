@@ -1,10 +1,10 @@
 """Make what the flows need from the settings: the one place where the parts of operations meet."""
 
-import os
 import sys
 import time
 
 from pipelines.ops.cli.console import Output
+from pipelines.ops.cli.here import settings_here
 from pipelines.ops.cli.passphrases import FINAL, asked_passphrase
 from pipelines.ops.containers.compose import hand_over
 from pipelines.ops.context import Context
@@ -15,12 +15,7 @@ from pipelines.ops.redis.programs import installed_programs
 from pipelines.ops.reporting import Stopwatch
 from pipelines.ops.repository import ObjectStore, Repository, store_at
 from pipelines.ops.restore.recover import recover
-from pipelines.ops.settings import OpsSettings, load
-
-
-def settings_here() -> OpsSettings:
-    """Read the settings of this process."""
-    return load(os.environ)
+from pipelines.ops.settings import OpsSettings
 
 
 def stack_context(output: Output, *, create: bool = False) -> Context:
