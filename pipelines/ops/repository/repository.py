@@ -1,6 +1,6 @@
 """The repository: files in, restore points out, over any object store."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from pipelines.ops.repository.measuring import Stats, measure
 from pipelines.ops.repository.needed import needed_by
 from pipelines.ops.repository.passphrase import Passphrase
 from pipelines.ops.repository.points import PointRef
+from pipelines.ops.repository.preceding import preceding_points
 from pipelines.ops.repository.proofs import Standing
 from pipelines.ops.repository.pruning import Pruner, PruneReport
 from pipelines.ops.repository.sealed import below, cuts, seen_alike
@@ -92,17 +93,25 @@ class Repository:
         """Raise what storing would raise when nothing can be stored here now, such as on a read-only disk."""
         self.store.check_writable()
 
+    def preceding(self, host: str) -> Iterator[RestorePoint]:
+        """Yield the newest backups of a machine, newest first, that are not known to be damaged."""
+        return preceding_points(self.store, self.load, self.standing, host)
+
     def store_files(
-        self, files: Iterable[tuple[str, Path | BinaryIO]], progress: Progress | None = None
+        self,
+        files: Iterable[tuple[str, Path | BinaryIO]],
+        progress: Progress | None = None,
+        before: Mapping[str, FileEntry] | None = None,
     ) -> StoredFiles:
         """Store each (path, file) until its end, and return the entries in order, with what it took.
 
         An object that is there already is reused when its size is plausible; its bytes are not read again
         (`check_bytes` does that). Memory is bounded by some chunks per core. Nothing is visible before
-        `publish`.
+        `publish`. `before` has for some paths the file as an earlier point of this repository has it: where
+        the store is near, a chunk that resembles one of that is stored as what it differs in.
         """
         return storing.store_files(
-            self.store, FastCdc(cuts(self.store, self.config.chunker)), files, progress
+            self.store, FastCdc(cuts(self.store, self.config.chunker)), files, progress, before
         )
 
     def publish(self, point: RestorePoint) -> PointRef:
