@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -16,6 +17,8 @@ from pipelines.ops.repository import Figures, PointRef
 from pipelines.ops.repository.preceding import matched
 from pipelines.ops.restore.locking import capturing
 
+_COMPARED = 4
+"""So many earlier backups are read, at most, to find one of each source."""
 Label = Literal["backup", "safety", "import"]
 
 
@@ -86,13 +89,13 @@ def store(
     """Store captured files and publish their restore point."""
     figures = Figures()
     redis_source = faiss_source = None
-    before = next(work.repository.preceding(work.host), None)
+    before = list(islice(work.repository.preceding(work.host), _COMPARED))
     if cut is not None:
-        old = before.redis.files if before and before.redis else ()
+        old = next((one.redis.files for one in before if one.redis), ())
         files, taken = _stored(work, "Redis", cut.files, old)
         redis_source, figures = cut.source(files), figures + taken
     if documents is not None:
-        old = before.faiss.files if before and before.faiss else ()
+        old = next((one.faiss.files for one in before if one.faiss), ())
         files, taken = _stored(work, "the indexes", documents.files, old)
         faiss_source, figures = documents.source(files), figures + taken
     sources = (redis_source, faiss_source)

@@ -22,7 +22,22 @@ def preceding_points(
     standing: Callable[[str], Standing],
     host: str,
 ) -> Iterator[RestorePoint]:
-    """Yield backups of a machine, newest first, that are not known to be damaged."""
+    """Yield backups that are not known to be damaged, newest first: those of the machine, then others.
+
+    Others too, since a container may have another name in every run; what resembles nothing is stored whole.
+    """
+    foreign = []
+    for point in _newest(store, load, standing):
+        if point.host == host:
+            yield point
+        else:
+            foreign.append(point)
+    yield from foreign
+
+
+def _newest(
+    store: ObjectStore, load: Callable[[PointRef], RestorePoint], standing: Callable[[str], Standing]
+) -> Iterator[RestorePoint]:
     keys = sorted((stored.key for stored in store.list(FOLDER)), reverse=True)
     for key in islice(keys, _LOOKED_AT):
         name = parse_name(key.removeprefix(FOLDER))
@@ -33,7 +48,7 @@ def preceding_points(
             usable = standing(name.id) is not Standing.DAMAGED
         except OpsError:
             continue  # whatever it is, a backup does without it
-        if usable and point.host == host and point.label == "backup":
+        if usable and point.label == "backup":
             yield point
 
 

@@ -94,7 +94,7 @@ class Repository:
         self.store.check_writable()
 
     def preceding(self, host: str) -> Iterator[RestorePoint]:
-        """Yield the newest backups of a machine, newest first, that are not known to be damaged."""
+        """Yield backups not known to be damaged, newest first, those of the machine before others."""
         return preceding_points(self.store, self.load, self.standing, host)
 
     def store_files(
