@@ -110,7 +110,10 @@ def store(
         faiss=faiss_source,
     )
     with work.watch.step("Publish the restore point"):
-        return work.repository.publish(point), point, figures
+        ref = work.repository.publish(point)
+        if work.repository.cache:
+            work.repository.cache.trim([point, *before])
+        return ref, point, figures
 
 
 def _stored(

@@ -8,11 +8,13 @@ the next lies what a chunk is compared with. Where no such place is found, the l
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from pipelines.ops.model import FileEntry
+from pipelines.ops.repository.caching import Cache
 from pipelines.ops.repository.deltas import MAX_ANCHORS
 from pipelines.ops.repository.objects import ObjectDamagedError, anchors_of, has_anchors, read_both
 from pipelines.ops.repository.parallel import in_order
@@ -59,18 +61,19 @@ class _Step:
 class Aligner:
     """Follows one file along its predecessor, chunk after chunk, reading only what it needs of that."""
 
-    def __init__(self, store: ObjectStore, before: FileEntry) -> None:
-        self._reader = _Reader(store)
+    def __init__(self, store: ObjectStore, before: FileEntry, cache: Cache | None = None) -> None:
+        near = cache.near if cache else store
+        self._reader = _Reader(near, cache)
         self._known: dict[str, tuple[str, int]] = {}
         self._steps: list[_Step] = []
         self._at = 0
         self._inside = 0
-        for name, anchors in zip(before.objects, _all_anchors(store, before.objects), strict=True):
+        for name, anchors in zip(before.objects, _all_anchors((near, store), before.objects), strict=True):
             if anchors is None:
                 continue  # a lost object says nothing
-            near = {step.identity for step in self._steps[-MAX_ANCHORS:]}
+            just = {step.identity for step in self._steps[-MAX_ANCHORS:]}
             direct = not has_anchors(name)
-            self._steps += [_Step(identity, direct) for identity in anchors if identity not in near]
+            self._steps += [_Step(identity, direct) for identity in anchors if identity not in just]
             self._known.setdefault(name.partition("-")[0], (name, len(self._steps)))
 
     def __enter__(self) -> Self:
@@ -129,8 +132,9 @@ class Aligner:
 class _Reader:
     """Reads anchors a little ahead, and keeps the last few."""
 
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
+    def __init__(self, near: ObjectStore, cache: Cache | None) -> None:
+        self._near = near
+        self._cache = cache
         self._pool = ThreadPoolExecutor(1)
         self._kept: deque[tuple[int, Future[Anchor | None]]] = deque(maxlen=2 * _AHEAD)
 
@@ -148,28 +152,32 @@ class _Reader:
         for kept, future in self._kept:
             if kept == number:
                 return future
-        future = self._pool.submit(_anchor, self._store, steps[number])
+        future = self._pool.submit(self._anchor, steps[number])
         self._kept.append((number, future))
         return future
 
+    def _anchor(self, step: _Step) -> Anchor | None:
+        try:
+            stored, plain = read_both(self._near, step.identity)
+        except ObjectDamagedError:
+            if self._cache:
+                self._cache.drop(step.identity)
+            return None
+        return Anchor(step.identity, plain, len(stored), step.direct)
 
-def _anchor(store: ObjectStore, step: _Step) -> Anchor | None:
-    try:
-        stored, plain = read_both(store, step.identity)
-    except ObjectDamagedError:
-        return None
-    return Anchor(step.identity, plain, len(stored), step.direct)
 
+def _all_anchors(stores: Sequence[ObjectStore], names: Sequence[str]) -> Iterator[tuple[str, ...] | None]:
+    """Yield for each object what it consists of: itself, or its anchors; None when that is lost.
 
-def _all_anchors(store: ObjectStore, names: Sequence[str]) -> Iterator[tuple[str, ...] | None]:
-    """Yield for each object what it consists of: itself, or its anchors; None when that is lost."""
+    The near store is asked before the far one.
+    """
 
     def ask(name: str) -> tuple[str, ...] | None:
         if not has_anchors(name):
             return (name,)
-        try:
-            return anchors_of(store, name)
-        except ObjectDamagedError:
-            return None
+        for store in dict.fromkeys(stores):
+            with suppress(ObjectDamagedError):
+                return anchors_of(store, name)
+        return None
 
     yield from in_order(ask, names)

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -12,6 +12,7 @@ from typing import BinaryIO
 from pipelines.ops.errors import OpsError, UsageError
 from pipelines.ops.model import FileEntry
 from pipelines.ops.repository.aligning import NOTHING, Aligner, Match
+from pipelines.ops.repository.caching import Cache
 from pipelines.ops.repository.chunking import Chunker
 from pipelines.ops.repository.config import MAX_CHUNK
 from pipelines.ops.repository.differences import Packed, pack_beside
@@ -104,13 +105,20 @@ def store_files(
     chunker: Chunker,
     files: Iterable[tuple[str, Source]],
     progress: Callable[[int], None] | None = None,
+    *,
     before: Mapping[str, FileEntry] | None = None,
+    cache: Cache | None = None,
 ) -> StoredFiles:
     """Store each file until its end; see `Repository.store_files`."""
     drafts: list[_Draft] = []
-    writer = _Writer(store)
+    writer = _Writer(store, cache)
     total = Figures()
-    pieces = _pieces(store, chunker, files, drafts, before or {})
+
+    def aligner(path: str) -> AbstractContextManager[Aligner | None]:
+        old = before.get(path) if before else None
+        return Aligner(store, old, cache) if old and (store.near or cache) else nullcontext()
+
+    pieces = _pieces(id_key(store), chunker, files, drafts, aligner)
     with closing(pieces), closing(in_order(writer.write, pieces)) as written:
         for draft, stored, figures in written:
             draft.take(stored)
@@ -126,26 +134,24 @@ def store_files(
 
 
 def _pieces(
-    store: ObjectStore,
+    key: bytes | None,
     chunker: Chunker,
     files: Iterable[tuple[str, Source]],
     drafts: list[_Draft],
-    before: Mapping[str, FileEntry],
+    aligner: Callable[[str], AbstractContextManager[Aligner | None]],
 ) -> Generator[_Piece]:
-    key = id_key(store)
     for path, source in files:
         problem = path_problem(path)
         if problem:
             raise UsageError(f"The path {path!r} {problem}.", "Rename that file.")
         draft = _Draft(path)
         drafts.append(draft)
-        old = before.get(path)
-        with Aligner(store, old) if old and store.near else nullcontext() as aligner:
+        with aligner(path) as along:
             for chunk in _read(chunker, path, source):
                 draft.size += len(chunk)
                 draft.sums.update(chunk)
                 identity = identify(chunk, key)
-                yield _Piece(draft, chunk, identity, aligner.place(chunk, identity) if aligner else NOTHING)
+                yield _Piece(draft, chunk, identity, along.place(chunk, identity) if along else NOTHING)
 
 
 def _read(chunker: Chunker, path: str, source: Source) -> Iterator[bytes]:
@@ -161,8 +167,9 @@ def _read(chunker: Chunker, path: str, source: Source) -> Iterator[bytes]:
 class _Writer:
     """Writes each chunk that the store does not have, once per run."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, cache: Cache | None) -> None:
         self._store = store
+        self._cache = cache
         self._begun: dict[str, Future[_Stored]] = {}
         self._lock = Lock()
 
@@ -186,12 +193,16 @@ class _Writer:
         size = len(piece.chunk)
         there = self._there(piece)
         if there is not None:
+            if self._cache and not there.anchors:
+                self._cache.keep_whole(there.name, piece.chunk)
             return there, Figures(size, objects_reused=1)
         packed = pack_beside(piece.chunk, piece.identity, piece.match.anchors) or Packed(
             piece.identity, pack(piece.chunk)
         )
         # Replaced, because what is there is implausible, or another backup's equal bytes.
         self._store.put(object_key(packed.name), packed.data, replace=True)
+        if self._cache:
+            self._cache.keep(packed.name, packed.data)
         return _Stored(packed.name, packed.anchors), Figures(size, len(packed.data), 1, 0)
 
     def _there(self, piece: _Piece) -> _Stored | None:

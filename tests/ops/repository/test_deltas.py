@@ -25,6 +25,7 @@ from pipelines.ops.repository.objects import (
     delta_name,
     has_anchors,
     identify,
+    identity_of,
     object_key,
     read_object,
 )
@@ -119,6 +120,93 @@ def test_a_far_store_is_not_asked_for_anchors(repository: Repository) -> None:
     chain.add(b"".join(records(1)))
     entry, _ = chain.add(b"".join(changed(records(1), 2)))
     assert not entry.anchors
+
+
+@pytest.fixture
+def far(repository: Repository, tmp_path: Path) -> Chain:
+    """Begin a chain in a store that is far, with a cache."""
+    stored = below(repository.store)
+    assert isinstance(stored, InMemoryStore)
+    stored.near = False
+    return Chain(repository.with_cache(tmp_path / "cache"))
+
+
+def cached(far: Chain) -> set[str]:
+    """Return the names of what is in the cache."""
+    assert far.repository.cache
+    return {one for stored in far.repository.cache.near.list() if (one := identity_of(stored.key))}
+
+
+def test_a_far_store_is_compared_with_its_cache(far: Chain) -> None:
+    """What was stored is near too, so that little is stored; no anchor is fetched."""
+    lines = records(1)
+    _, first = far.add(b"".join(lines))
+    fetched = counted(far.repository.store)
+    for number in range(2):
+        lines = changed(lines, number)
+        entry, figures = far.add(b"".join(lines))
+        assert figures.bytes_new < first.bytes_new / 25
+    assert entry.anchors
+    assert not fetched & {object_key(one) for one in entry.anchors}
+    far.check()
+
+
+def counted(store: ObjectStore) -> set[str]:
+    """Return a set to which every key is added that is read from now on."""
+    stored, keys = below(store), set()
+    get = stored.get
+
+    def noted(key: str, *, limit: int) -> bytes:
+        keys.add(key)
+        return get(key, limit=limit)
+
+    stored.get = noted  # type: ignore[method-assign]  # only here
+    return keys
+
+
+def test_a_cache_may_be_lost_or_rot(far: Chain) -> None:
+    """Then chunks are stored whole, and the cache fills again; nothing else comes of it."""
+    lines = records(1)
+    far.add(b"".join(lines))
+    assert far.repository.cache
+    near = far.repository.cache.near
+    for name in cached(far):
+        spoil(near, object_key(name))
+    lines = changed(lines, 2)
+    entry, _ = far.add(b"".join(lines))
+    assert not entry.anchors
+    assert set(entry.objects) <= cached(far)
+    for name in cached(far):
+        near.delete(object_key(name))
+    unchanged, figures = far.add(b"".join(lines))
+    assert (unchanged, figures.bytes_new) == (entry, 0)
+    assert cached(far) == set(entry.objects)
+    entry, figures = far.add(b"".join(changed(lines, 3)))
+    assert entry.anchors
+    far.check()
+
+
+def test_a_cache_keeps_what_the_last_points_need(far: Chain) -> None:
+    """And no more than that."""
+    far.add(Random(1).randbytes(3_000_000))
+    entry, _ = far.add(Random(2).randbytes(3_000_000))
+    assert far.repository.cache
+    assert far.last
+    assert cached(far) > set(entry.objects)
+    far.repository.cache.trim([far.last])
+    assert cached(far) == set(entry.objects)
+
+
+def test_a_cache_that_cannot_be_written_hinders_nothing(repository: Repository, tmp_path: Path) -> None:
+    """A file lies where its folder would be."""
+    (tmp_path / "cache").write_text("")
+    stored = below(repository.store)
+    assert isinstance(stored, InMemoryStore)
+    stored.near = False
+    chain = Chain(repository.with_cache(tmp_path / "cache"))
+    chain.add(b"".join(records(1)))
+    chain.add(b"".join(changed(records(1), 2)))
+    chain.check()
 
 
 def spoil(store: ObjectStore, key: str) -> None:
