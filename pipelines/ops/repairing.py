@@ -26,7 +26,7 @@ from pipelines.ops.repository.losing import (
     take,
 )
 from pipelines.ops.repository.named import parse_name
-from pipelines.ops.repository.objects import object_key
+from pipelines.ops.repository.objects import object_key, terse
 from pipelines.ops.repository.parallel import in_order
 from pipelines.ops.repository.points import FOLDER, MAX_MANIFEST, manifest_of, objects_of
 from pipelines.ops.repository.sealed import id_key
@@ -123,7 +123,7 @@ def find(repository: Repository, *, other: Repository | None, quick: bool, repor
     points = [ref for ref in refs if not ref.problem]
     needed: set[bytes] = set()
     for _, used in _used(repository, points, manifests):
-        needed |= {bytes.fromhex(identity) for identity in used}
+        needed |= {terse(identity) for identity in used}
     looked = _looked(repository, needed, quick=quick, reporter=reporter)
     # What the store has only moved is not lost, and no reason to give a point up.
     lost = {one.identity for one in looked.losses if not one.archived}

@@ -27,7 +27,7 @@ class OpsSettings:
     """Everything that the commands need to know; `service` is what the backend runs with.
 
     `repository` is SYNAPSE_REPOSITORY (or the folder BACKUPS_DIR with the stack in containers), `scratch` is
-    SYNAPSE_SCRATCH_DIR, `server` SYNAPSE_REDIS_SERVER,
+    SYNAPSE_SCRATCH_DIR, `cache` SYNAPSE_CACHE_DIR (for a repository on S3), `server` SYNAPSE_REDIS_SERVER,
     `scratch_address` SYNAPSE_SCRATCH_ADDRESS (where a target on another machine reaches a scratch server),
     `backend` SYNAPSE_BACKEND_URL (where the backend is reached from here, if not where its settings say),
     `redis_memory_limit` SYNAPSE_REDIS_MEMORY_LIMIT (bytes that the container of Redis may use),
@@ -49,6 +49,7 @@ class OpsSettings:
     passphrase: Passphrase | None = None
     new_passphrase: Passphrase | None = None
     copy_passphrase: Passphrase | None = None
+    cache: Path | None = None
 
     @property
     def form(self) -> Literal["development", "production"] | None:
@@ -107,6 +108,7 @@ def load(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> Op
         passphrase=_passphrase("SYNAPSE_PASSPHRASE", given),
         new_passphrase=_passphrase("SYNAPSE_NEW_PASSPHRASE", given),
         copy_passphrase=_passphrase("SYNAPSE_COPY_PASSPHRASE", given),
+        cache=_folder("SYNAPSE_CACHE_DIR", cache) if (cache := given.get("SYNAPSE_CACHE_DIR")) else None,
     )
 
 

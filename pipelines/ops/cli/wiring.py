@@ -53,6 +53,11 @@ def context(output: Output, *, create: bool = False, settings: OpsSettings | Non
 
 
 def _repository(output: Output, settings: OpsSettings, store: ObjectStore, *, create: bool) -> Repository:
+    repository = _opened(output, settings, store, create=create)
+    return repository.with_cache(settings.cache) if settings.cache else repository
+
+
+def _opened(output: Output, settings: OpsSettings, store: ObjectStore, *, create: bool) -> Repository:
     try:
         return opened(settings, store=store, ask=asked_passphrase)
     except NothingError:

@@ -35,6 +35,8 @@ _SHUT = (errno.EACCES, errno.EPERM, errno.EROFS)
 class FolderStore:
     """Values as files for their owner alone; what is not a key's name in `root` is left alone."""
 
+    near = True
+
     def __init__(self, root: Path, now: Callable[[], float] = time.time) -> None:
         self.root = root
         self.place = f"the folder {root}"

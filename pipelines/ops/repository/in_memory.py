@@ -19,6 +19,7 @@ class InMemoryStore:
     """Values in a dictionary; `room` is how many bytes they may have together, `now` its clock in seconds."""
 
     place = "memory"
+    near = True
 
     def __init__(self, room: int | None = None, now: Callable[[], float] = time.time) -> None:
         self.values: dict[str, bytes] = {}

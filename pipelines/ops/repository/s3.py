@@ -58,6 +58,8 @@ class S3Store:
     `tries` bounds what botocore does not retry: a body that breaks off, and a race of creators.
     """
 
+    near = False
+
     def __init__(self, client: Client, place: S3Place, say: Callable[[str], None], *, tries: int) -> None:
         self.place = named(place)
         self._client = client

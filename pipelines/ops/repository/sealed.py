@@ -49,6 +49,11 @@ class SealedStore:
         """Where the store below is."""
         return self.below.place
 
+    @property
+    def near(self) -> bool:
+        """Whether the store below is."""
+        return self.below.near
+
     def alike(self, other: ObjectStore) -> "SealedStore":
         """Return another place, such as a copy, seen with the same keys."""
         return SealedStore(other, self.keys)

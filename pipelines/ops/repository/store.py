@@ -60,6 +60,10 @@ class ObjectStore(Protocol):
     def place(self) -> str:
         """What an operator calls this store, for error sentences."""
 
+    @property
+    def near(self) -> bool:
+        """Tell whether reading costs little, so that a backup may look at what is there already."""
+
     def put(self, key: str, data: bytes, *, replace: bool = False) -> None:
         """Store a value, whole at once. Without `replace` a present key is a `KeyTakenError`.
 
