@@ -14,6 +14,7 @@ from pipelines.ops.repository.chunking import Chunker
 from pipelines.ops.repository.objects import identify, object_key, pack, plausible
 from pipelines.ops.repository.parallel import in_order
 from pipelines.ops.repository.paths import clash, path_problem
+from pipelines.ops.repository.present import sizes_in
 from pipelines.ops.repository.sealed import id_key
 from pipelines.ops.repository.store import ObjectStore
 
@@ -71,7 +72,7 @@ def store_files(
     drafts: list[_Draft] = []
     writer = _Writer(store)
     total = Figures()
-    with closing(in_order(writer.write, _pieces(chunker, files, drafts))) as written:
+    with closing(in_order(writer.write, _pieces(chunker, files, drafts), store.lanes)) as written:
         for draft, identity, figures in written:
             draft.objects.append(identity)
             total += figures
@@ -115,6 +116,7 @@ class _Writer:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._size = sizes_in(store)
         self._begun: set[str] = set()
         self._lock = Lock()
 
@@ -125,7 +127,7 @@ class _Writer:
             known = identity in self._begun
             self._begun.add(identity)
         key = object_key(identity)
-        if known or plausible(self._store.size(key), len(chunk)):
+        if known or plausible(self._size(key), len(chunk)):
             return draft, identity, Figures(bytes_read=len(chunk), objects_reused=1)
         packed = pack(chunk)
         # Replaced, because what is there is implausible, or another backup's equal bytes.
