@@ -49,7 +49,7 @@ class Machine:
         with self.faults.before(self.server.endpoint) as address:
             for _ in range(steps):
                 patience = self.dice.choice([PATIENT, PATIENT, IMPATIENT])
-                self._step(self._machine(address, patience))
+                self._step(self._machine(address, patience), patient=patience is PATIENT)
                 self._look()
         self._end()
 
@@ -59,7 +59,7 @@ class Machine:
         pace = Pace(Times(), lambda _seconds: self._age())
         return replace(self.looking.repository, store=store, now=self.looking.clock.machine, pace=pace)
 
-    def _step(self, repository: Repository) -> None:
+    def _step(self, repository: Repository, *, patient: bool) -> None:
         kept = Kept()
         kept.repository, kept.clock, kept.contents = repository, self.looking.clock, self.looking.contents
         what = self.dice.choice(["backup", "backup", "backup", "forget", "prune", "restore", "wait"])
@@ -84,8 +84,11 @@ class Machine:
         if told is not None:
             self.failed += 1
             # A backup may have found in an old listing what is gone; it says so, and nothing of it is seen.
-            stale = isinstance(told, DamagedError) and what == "backup" and self.faults.met["stale"]
-            assert stale or told.code == ExitCode.UNREACHABLE, (what, told.what)
+            stale = what == "backup" and self.faults.met["stale"]
+            # Who reads once takes what arrives with a wrong bit for what is there.
+            spoiled = not patient and self.faults.met["spoiled"]
+            damaged = isinstance(told, DamagedError) and (stale or spoiled)
+            assert damaged or told.code == ExitCode.UNREACHABLE, (what, told.what)
         # A point whose acknowledgement was lost is there, and must be whole as the others.
         for ref in self.looking.repository.points():
             self.looking.contents.setdefault(ref.id, chosen)
