@@ -255,7 +255,7 @@ def _found(other: Repository | None, looked: Looked, reporter: Reporter) -> froz
         return frozenset()
     with reporter.step("Look into the copy", total=len(looked.losses), unit="objects") as advance:
         found = set()
-        answers = in_order(lambda one: obtainable(other.store, one), looked.losses)
+        answers = in_order(lambda one: obtainable(other.store, one), looked.losses, other.store.lanes)
         for loss, there in zip(looked.losses, answers, strict=True):
             advance(1)
             if there:
@@ -272,7 +272,9 @@ def _take(
 ) -> None:
     """Objects first: a manifest that appears must not name what is not there, where it can be had."""
     wanted = [one for one in findings.losses if one.identity in findings.found]
-    with closing(in_order(lambda one: take(repository.store, other.store, one), wanted)) as answers:
+    with closing(
+        in_order(lambda one: take(repository.store, other.store, one), wanted, other.store.lanes)
+    ) as answers:
         for loss, there in zip(wanted, answers, strict=True):
             advance(1)
             if there:

@@ -117,13 +117,19 @@ def other_place(
 ) -> Place:
     """Read where another repository lies, a folder or `s3://bucket/prefix`, from the argument of that name.
 
-    Where a variable SYNAPSE_COPY_AWS_… is given, those stand for the variables AWS_…, all of them.
+    Where a variable SYNAPSE_COPY_AWS_… is given, those stand for the variables AWS_…, all of them, and
+    SYNAPSE_COPY_S3_… for SYNAPSE_S3_….
     """
     if not value.startswith(SCHEME):
         return _folder(name, value)
     given = given_settings(environ, env_file)
     own = {key.removeprefix(_COPY): said for key, said in given.items() if key.startswith(f"{_COPY}AWS_")}
-    return s3_place(name, value, own or given)
+    options = {
+        f"SYNAPSE_{key.removeprefix(_COPY)}": said
+        for key, said in given.items()
+        if key.startswith(f"{_COPY}S3_")
+    }
+    return s3_place(name, value, own | options if own else given)
 
 
 def given_settings(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> dict[str, str]:

@@ -180,4 +180,4 @@ def _all_anchors(stores: Sequence[ObjectStore], names: Sequence[str]) -> Iterato
                 return anchors_of(store, name)
         return None
 
-    yield from in_order(ask, names)
+    yield from in_order(ask, names, stores[-1].lanes)

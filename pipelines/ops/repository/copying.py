@@ -101,7 +101,7 @@ def _objects(
         return Figures(len(chunk), len(packed), 1, 0)
 
     total = Figures()
-    with closing(in_order(copy, objects_of(point))) as copied:
+    with closing(in_order(copy, objects_of(point), max(source.store.lanes, target.store.lanes))) as copied:
         for figures in copied:
             total += figures
             progress(figures.bytes_read)
@@ -117,7 +117,9 @@ def _files(
     def stored(files: Sequence[FileEntry]) -> Sequence[FileEntry]:
         nonlocal total
         identities = (identity for entry in files for identity in entry.objects)
-        with closing(in_order(lambda identity: read_object(source.store, identity), identities)) as chunks:
+        with closing(
+            in_order(lambda identity: read_object(source.store, identity), identities, source.store.lanes)
+        ) as chunks:
             made = target.store_files(
                 ((entry.path, io.BufferedReader(_File(entry, chunks))) for entry in files), progress
             )

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
 
+from pipelines.ops.repository.parallel import THREADS
 from pipelines.ops.repository.store import (
     AbsentError,
     KeyTakenError,
@@ -20,6 +21,8 @@ class InMemoryStore:
 
     place = "memory"
     near = True
+    lanes = THREADS
+    glances = THREADS
 
     def __init__(self, room: int | None = None, now: Callable[[], float] = time.time) -> None:
         self.values: dict[str, bytes] = {}

@@ -68,7 +68,7 @@ def look_at_objects(
         return stored, identity, seen
 
     missing, suspects, count = set(needed), [], 0
-    with closing(in_order(good, store.list("objects/"))) as looked:
+    with closing(in_order(good, store.list("objects/"), store.lanes)) as looked:
         for stored, identity, seen in looked:
             progress(1 if quick else stored.size)
             if not identity:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipelines.ops.errors import DamagedError, NothingError
 from pipelines.ops.model import RestorePoint
 from pipelines.ops.repository.objects import terse
-from pipelines.ops.repository.parallel import in_order
+from pipelines.ops.repository.parallel import DOCUMENTS, in_order
 from pipelines.ops.repository.points import PointRef, objects_of
 
 Load = Callable[[PointRef], RestorePoint]
@@ -34,7 +34,7 @@ def needed_by(refs: Sequence[PointRef], load: Load) -> Needed:
             f" it up by its whole name: `synapse forget {unknown[0].key}`.",
         )
     objects: set[bytes] = set()
-    for found in in_order(lambda ref: _objects(ref, load), refs):
+    for found in in_order(lambda ref: _objects(ref, load), refs, DOCUMENTS):
         objects |= found
     return Needed(frozenset(ref.id for ref in refs), frozenset(objects))
 

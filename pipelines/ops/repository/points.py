@@ -13,7 +13,7 @@ from pipelines.ops.repository.documents import digest, from_bytes, to_bytes
 from pipelines.ops.repository.guarding import Pace, guarded
 from pipelines.ops.repository.named import name_of, parse_name, put_named
 from pipelines.ops.repository.objects import ID, NAME, has_anchors, object_key, plausible
-from pipelines.ops.repository.parallel import in_order
+from pipelines.ops.repository.parallel import DOCUMENTS, in_order
 from pipelines.ops.repository.paths import clash, path_problem
 from pipelines.ops.repository.sealed import id_key
 from pipelines.ops.repository.store import AbsentError, ObjectStore, Stored
@@ -73,7 +73,7 @@ def publish(store: ObjectStore, point: RestorePoint, pace: Pace) -> PointRef:
     used = objects_of(point)
     held = guarded(store, used, pace)
     keys = [object_key(identity) for identity in used]
-    for key, size in zip(keys, in_order(store.size, keys), strict=True):
+    for key, size in zip(keys, in_order(store.size, keys, store.glances), strict=True):
         if not plausible(size):
             raise DamagedError(
                 f"{key} is not in {store.place}, but this backup needs it.", "Run the backup again."
@@ -89,7 +89,8 @@ def publish(store: ObjectStore, point: RestorePoint, pace: Pace) -> PointRef:
 
 def list_points(store: ObjectStore) -> list[PointRef]:
     """Return every restore point, newest first; a damaged one has its `problem`, and hides no other."""
-    found = in_order(lambda stored: _looked_at(store, stored), store.list(FOLDER))
+    lanes = min(store.lanes, DOCUMENTS)
+    found = in_order(lambda stored: _looked_at(store, stored), store.list(FOLDER), lanes)
     return sorted((ref for ref in found if ref), key=lambda ref: (ref.time, ref.key), reverse=True)
 
 

@@ -54,6 +54,16 @@ class SealedStore:
         """Whether the store below is."""
         return self.below.near
 
+    @property
+    def lanes(self) -> int:
+        """As many as the store below has."""
+        return self.below.lanes
+
+    @property
+    def glances(self) -> int:
+        """As many as the store below has."""
+        return self.below.glances
+
     def alike(self, other: ObjectStore) -> "SealedStore":
         """Return another place, such as a copy, seen with the same keys."""
         return SealedStore(other, self.keys)

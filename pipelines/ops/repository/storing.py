@@ -26,6 +26,7 @@ from pipelines.ops.repository.objects import (
 )
 from pipelines.ops.repository.parallel import in_order
 from pipelines.ops.repository.paths import clash, path_problem
+from pipelines.ops.repository.present import sizes_in
 from pipelines.ops.repository.sealed import id_key
 from pipelines.ops.repository.store import ObjectStore
 
@@ -119,7 +120,7 @@ def store_files(
         return Aligner(store, old, cache) if old and (store.near or cache) else nullcontext()
 
     pieces = _pieces(id_key(store), chunker, files, drafts, aligner)
-    with closing(pieces), closing(in_order(writer.write, pieces)) as written:
+    with closing(pieces), closing(in_order(writer.write, pieces, store.lanes)) as written:
         for draft, stored, figures in written:
             draft.take(stored)
             total += figures
@@ -169,6 +170,7 @@ class _Writer:
 
     def __init__(self, store: ObjectStore, cache: Cache | None) -> None:
         self._store = store
+        self._size = sizes_in(store)
         self._cache = cache
         self._begun: dict[str, Future[_Stored]] = {}
         self._lock = Lock()
@@ -219,4 +221,4 @@ class _Writer:
         return _Stored(name, anchors) if all(map(self._plausible, anchors)) else None
 
     def _plausible(self, name: str, size: int = MAX_CHUNK) -> bool:
-        return plausible(self._store.size(object_key(name)), size)
+        return plausible(self._size(object_key(name)), size)
