@@ -24,6 +24,8 @@ from tests.ending import ended
 KEPT = 5
 """Points of a repository, at most: older ones are forgotten before a prune."""
 FILES = 3
+CONTENTS = 9
+"""What an index may hold."""
 WHOLE = ("config", "objects", "points")
 Tree = dict[str, bytes]
 
@@ -122,10 +124,11 @@ class World:
         """Where the indexes lie."""
         return self.root / "indexes"
 
-    def write(self, number: int) -> None:
-        """Change an index."""
+    def write(self, number: int, content: int | None = None) -> None:
+        """Change an index to one of a few contents, so that what was forgotten comes back."""
+        content = self.chance.randrange(CONTENTS) if content is None else content
         self.indexes.mkdir(exist_ok=True)
-        rows = np.random.default_rng(self.chance.getrandbits(32)).standard_normal((400, 32))
+        rows = np.random.default_rng(content).standard_normal((400, 32))
         index = faiss.IndexFlatL2(32)
         index.add(rows.astype(np.float32))
         faiss.write_index(index, str(self.indexes / f"{number}.index"))

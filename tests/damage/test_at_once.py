@@ -87,7 +87,7 @@ def laid(tmp_path: Path, here: Side) -> tuple[World, list[Path]]:
     """Lay the repository, and a few indexes to save."""
     world = World(tmp_path, random.Random(SEED), here, side(tmp_path / "there"))
     for number in range(12):
-        world.write(number)
+        world.write(number, number)
     return world, sorted(world.indexes.iterdir())
 
 

@@ -28,7 +28,7 @@ def on_a_small_disk(tmp_path: Path, small: str) -> Iterator[World]:
 
 def save(world: World) -> None:
     """Take a point."""
-    world.write(world.chance.randrange(3))
+    world.write(0, 100 + len(world.here.points))
     world.again(world.here, *BACKUP, str(world.indexes))
     look_for_new(world.here, tree(world.indexes))
 
@@ -49,7 +49,7 @@ def test_a_backup(tmp_path: Path, leave: int) -> None:
     """However far it comes, no half point shows, and the older one restores."""
     with on_a_small_disk(tmp_path, "here") as world:
         for number in range(3):
-            world.write(number)
+            world.write(number, 200 + number)
         said = refused(world, world.here, *BACKUP, str(world.indexes), leave=leave)
         assert "No space left" in said
         world.here.check(tmp_path / "out")
@@ -85,7 +85,7 @@ def test_a_copy(tmp_path: Path, leave: int) -> None:
         world.again(world.here, *arguments)
         look_for_copies(world)
         for number in range(3):
-            world.write(number)
+            world.write(number, 200 + number)
         save(world)
         assert "No space left" in refused(world, world.there, *arguments, leave=leave)
         world.there.check(tmp_path / "out")

@@ -30,6 +30,7 @@ SIDE = st.booleans()
 STEPS = st.one_of(
     st.tuples(st.just("backup"), TREES),
     st.tuples(st.just("change"), st.tuples(NUMBER, st.binary(max_size=600))),
+    st.tuples(st.just("again"), NUMBER),
     st.tuples(st.just("copy"), st.none()),
     st.tuples(st.just("forget"), st.tuples(SIDE, NUMBER)),
     st.tuples(st.just("prune"), SIDE),
@@ -93,6 +94,8 @@ class History:
         self.clock = Clock()
         self.here, self.there = Side(self.clock, one), Side(self.clock, other)
         self.tree: Tree = {}
+        self.saved: list[Tree] = []
+        """Every tree that was ever saved, to be saved again when nothing of it may be left."""
 
     def step(self, what: str, how: object) -> None:
         """Do one thing."""
@@ -103,6 +106,9 @@ class History:
             case "change", (int(number), bytes(data)) if self.tree:
                 name = sorted(self.tree)[number % len(self.tree)]
                 self.tree = {**self.tree, name: self.tree[name][: len(data) * 3] + data}
+                self.backup()
+            case "again", int() if self.saved:
+                self.tree = self.saved[how % len(self.saved)]
                 self.backup()
             case "copy", None if self.here.trees:
                 plan = plan_copy(self.here.repository, self.there.repository, [])
@@ -125,6 +131,7 @@ class History:
         point = RestorePoint(host="h", software={}, started=now, finished=now, faiss=source)
         repository.publish(point)
         self.here.trees[essence(point)] = self.tree
+        self.saved.append(self.tree)
 
 
 @settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
