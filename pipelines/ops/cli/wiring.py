@@ -4,7 +4,7 @@ import sys
 import time
 
 from pipelines.ops.cli.console import Output
-from pipelines.ops.cli.here import settings_here
+from pipelines.ops.cli.here import notice_rollback, settings_here
 from pipelines.ops.cli.passphrases import FINAL, asked_passphrase
 from pipelines.ops.containers.compose import hand_over
 from pipelines.ops.context import Context
@@ -44,10 +44,16 @@ def context(output: Output, *, create: bool = False, settings: OpsSettings | Non
     ended = recover(work)
     if ended is not None:
         output.reporter.note(f"An interrupted restore was found and {ended}.")
+    notice_rollback(output, settings, work.repository)
     return work
 
 
 def _repository(output: Output, settings: OpsSettings, store: ObjectStore, *, create: bool) -> Repository:
+    repository = _opened(output, settings, store, create=create)
+    return repository.with_cache(settings.cache) if settings.cache else repository
+
+
+def _opened(output: Output, settings: OpsSettings, store: ObjectStore, *, create: bool) -> Repository:
     try:
         return opened(settings, store=store, ask=asked_passphrase)
     except NothingError:
