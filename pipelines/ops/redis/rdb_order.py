@@ -103,14 +103,18 @@ def _write(
 
 
 def _gather(data: mmap.mmap, begins: "np.ndarray", ends: "np.ndarray", out: _Summed) -> None:
-    """Write these records in this order, all at once where they are small."""
-    spans = zip(begins.tolist(), ends.tolist(), strict=True)
+    """Write these records in this order, as many at once as make a block."""
+    half = len(begins) // 2
     if int((ends - begins).sum()) <= _BLOCK:
         # Views, so that each record is copied once; none is left when the map is closed.
         with memoryview(data) as view:
+            spans = zip(begins.tolist(), ends.tolist(), strict=True)
             together = b"".join([view[begin:end] for begin, end in spans])
         out.write(together)
-        return
-    for begin, end in spans:
+    elif half:
+        _gather(data, begins[:half], ends[:half], out)
+        _gather(data, begins[half:], ends[half:], out)
+    else:
+        begin, end = int(begins[0]), int(ends[0])
         for at in range(begin, end, _BLOCK):
             out.write(data[at : min(at + _BLOCK, end)])
