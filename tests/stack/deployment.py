@@ -25,7 +25,7 @@ from tests.stack.standins import ARGUMENTS
 
 DEVELOPMENT = ("docker-compose.yml", "docker-compose.override.yml")
 PRODUCTION = ("docker-compose.yml", "docker-compose.production.yml")
-PORTS = ("REDIS_PORT", "API_PORT", "PAGE_PORT", "SYNAPSE_PORT")
+PORTS = ("REDIS_PORT", "API_PORT", "PAGE_PORT", "SYNAPSE_PORT", "SYNAPSE_SCHEDULE_PORT")
 """The lines of .env that say where an installation is published."""
 PROBES_STARTS = "deploy/compose/engine25.yml"
 QUICK = (*PRODUCTION, "tests/stack/quick.yml")
