@@ -95,7 +95,7 @@ def lost(record: Record, now: datetime) -> Record:
         hint="See why: its log, and that of the machine.",
     )
     noted = ended(record, run)
-    return noted.model_copy(update={"retry": None})
+    return noted.model_copy(update={"owed": True, "retry": None}) if noted.failures == 1 else noted
 
 
 def overdue(record: Record, max_age: timedelta, now: datetime) -> bool:
