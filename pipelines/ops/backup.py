@@ -3,18 +3,22 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Literal, Protocol
 
 from pipelines.ops.capture.documents import CapturedFaiss
 from pipelines.ops.context import Context, software
 from pipelines.ops.errors import NothingError
-from pipelines.ops.model import FileEntry, Proof, RedisSource, RestorePoint
+from pipelines.ops.model import FileEntry, Proof, RedisSource, RestorePoint, format_of
 from pipelines.ops.proof.proving import prove
 from pipelines.ops.reporting import Timing
 from pipelines.ops.repository import Figures, PointRef
+from pipelines.ops.repository.preceding import matched
 from pipelines.ops.restore.locking import capturing
 
+_COMPARED = 4
+"""So many earlier backups are read, at most, to find one of each source."""
 Label = Literal["backup", "safety", "import"]
 
 
@@ -85,13 +89,18 @@ def store(
     """Store captured files and publish their restore point."""
     figures = Figures()
     redis_source = faiss_source = None
+    before = list(islice(work.repository.preceding(work.host), _COMPARED))
     if cut is not None:
-        files, taken = _stored(work, "Redis", cut.files)
+        old = next((one.redis.files for one in before if one.redis), ())
+        files, taken = _stored(work, "Redis", cut.files, old)
         redis_source, figures = cut.source(files), figures + taken
     if documents is not None:
-        files, taken = _stored(work, "the indexes", documents.files)
+        old = next((one.faiss.files for one in before if one.faiss), ())
+        files, taken = _stored(work, "the indexes", documents.files, old)
         faiss_source, figures = documents.source(files), figures + taken
+    sources = (redis_source, faiss_source)
     point = RestorePoint(
+        format=format_of(entry for source in sources if source for entry in source.files),
         label=label,
         host=work.host,
         software=software(),
@@ -101,13 +110,16 @@ def store(
         faiss=faiss_source,
     )
     with work.watch.step("Publish the restore point"):
-        return work.repository.publish(point), point, figures
+        ref = work.repository.publish(point)
+        if work.repository.cache:
+            work.repository.cache.trim([point, *before])
+        return ref, point, figures
 
 
 def _stored(
-    work: Context, name: str, files: Sequence[tuple[str, Path]]
+    work: Context, name: str, files: Sequence[tuple[str, Path]], old: Sequence[FileEntry]
 ) -> tuple[tuple[FileEntry, ...], Figures]:
     size = sum(path.stat().st_size for _, path in files)
     with work.watch.step(f"Store {name}", total=size) as advance:
-        stored = work.repository.store_files(files, advance)
+        stored = work.repository.store_files(files, advance, matched((path for path, _ in files), old))
     return stored.files, stored.figures

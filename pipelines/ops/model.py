@@ -1,11 +1,14 @@
 """What a repository says about a restore point: manifest and proof, as written in `backups/README.md`."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 FORMAT: Literal[1] = 1
+FORMAT_ANCHORED: Literal[2] = 2
+"""The format of a manifest with anchors: one that knows none must not think that it knows what is needed."""
 
 
 class _Written(BaseModel):
@@ -15,12 +18,21 @@ class _Written(BaseModel):
 
 
 class FileEntry(_Written):
-    """One file of a source: relative POSIX path, size in bytes, and the objects that make it, in order."""
+    """One file of a source: relative POSIX path, size in bytes, and the objects that make it, in order.
+
+    `anchors` are the ids of the objects that these need to be read.
+    """
 
     path: str
     size: int = Field(ge=0)
     sha256: str
     objects: tuple[str, ...]
+    anchors: tuple[str, ...] = Field(default=(), exclude_if=lambda anchors: not anchors)
+
+
+def format_of(files: Iterable[FileEntry]) -> Literal[1, 2]:
+    """Return the format of a manifest that names these files."""
+    return FORMAT_ANCHORED if any(entry.anchors for entry in files) else FORMAT
 
 
 class KeyCount(_Written):
@@ -91,7 +103,7 @@ class FaissSource(_Written):
 class RestorePoint(_Written):
     """The manifest: one moment of one or both sources. Its id is the BLAKE3 hash of its canonical bytes."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1, 2] = FORMAT
     label: Literal["backup", "safety", "import"] = "backup"
     host: str
     software: dict[str, str]

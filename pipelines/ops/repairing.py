@@ -26,7 +26,7 @@ from pipelines.ops.repository.losing import (
     take,
 )
 from pipelines.ops.repository.named import parse_name
-from pipelines.ops.repository.objects import object_key
+from pipelines.ops.repository.objects import object_key, terse
 from pipelines.ops.repository.parallel import in_order
 from pipelines.ops.repository.points import FOLDER, MAX_MANIFEST, manifest_of, objects_of
 from pipelines.ops.repository.sealed import id_key
@@ -123,7 +123,7 @@ def find(repository: Repository, *, other: Repository | None, quick: bool, repor
     points = [ref for ref in refs if not ref.problem]
     needed: set[bytes] = set()
     for _, used in _used(repository, points, manifests):
-        needed |= {bytes.fromhex(identity) for identity in used}
+        needed |= {terse(identity) for identity in used}
     looked = _looked(repository, needed, quick=quick, reporter=reporter)
     # What the store has only moved is not lost, and no reason to give a point up.
     lost = {one.identity for one in looked.losses if not one.archived}
@@ -255,7 +255,7 @@ def _found(other: Repository | None, looked: Looked, reporter: Reporter) -> froz
         return frozenset()
     with reporter.step("Look into the copy", total=len(looked.losses), unit="objects") as advance:
         found = set()
-        answers = in_order(lambda one: obtainable(other.store, one), looked.losses)
+        answers = in_order(lambda one: obtainable(other.store, one), looked.losses, other.store.lanes)
         for loss, there in zip(looked.losses, answers, strict=True):
             advance(1)
             if there:
@@ -272,7 +272,9 @@ def _take(
 ) -> None:
     """Objects first: a manifest that appears must not name what is not there, where it can be had."""
     wanted = [one for one in findings.losses if one.identity in findings.found]
-    with closing(in_order(lambda one: take(repository.store, other.store, one), wanted)) as answers:
+    with closing(
+        in_order(lambda one: take(repository.store, other.store, one), wanted, other.store.lanes)
+    ) as answers:
         for loss, there in zip(wanted, answers, strict=True):
             advance(1)
             if there:

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from app.settings import secret
 from pipelines.ops.errors import UsageError
-from pipelines.ops.repository.place import S3Place
+from pipelines.ops.repository.place import Lock, S3Place
 
 SCHEME = "s3://"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -16,6 +16,9 @@ _PREFIX = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
 _ADDRESS = re.compile(r"https?://[^\s/@?#]+(/[^\s@?#]*)?")
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
+_CLASS = re.compile(r"[A-Z][A-Z0-9_]{0,40}")
+_ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
+_MOST_DAYS = 36_500
 
 
 def s3_place(name: str, value: str, given: Mapping[str, str]) -> S3Place:
@@ -43,7 +46,47 @@ def s3_place(name: str, value: str, given: Mapping[str, str]) -> S3Place:
         access_key=_secret("AWS_ACCESS_KEY_ID", given),
         secret_key=_secret("AWS_SECRET_ACCESS_KEY", given),
         session_token=_secret("AWS_SESSION_TOKEN", given),
+        storage_class=_storage_class(given),
+        lock=_lock(given),
     )
+
+
+def _storage_class(given: Mapping[str, str]) -> str | None:
+    """Read SYNAPSE_S3_STORAGE_CLASS; other stores have other classes than Amazon's."""
+    name = "SYNAPSE_S3_STORAGE_CLASS"
+    value = given.get(name)
+    if value is None:
+        return None
+    if not _CLASS.fullmatch(value):
+        raise UsageError(f"{name}={value} is no class.", "Set it to one of the store's, such as STANDARD_IA.")
+    if value in _ARCHIVES:
+        raise UsageError(
+            f"{name}={value} is an archive: what is in it takes hours to be read, so that nothing could be"
+            " restored, verified, proven or copied at once.",
+            "Set it to STANDARD_IA or GLACIER_IR, or copy the bucket into an archive by a rule of the store.",
+        )
+    return value
+
+
+def _lock(given: Mapping[str, str]) -> Lock | None:
+    """Read SYNAPSE_S3_OBJECT_LOCK_DAYS and SYNAPSE_S3_OBJECT_LOCK_MODE."""
+    days, mode = given.get("SYNAPSE_S3_OBJECT_LOCK_DAYS"), given.get("SYNAPSE_S3_OBJECT_LOCK_MODE")
+    if days is None:
+        if mode is not None:
+            raise UsageError(
+                f"SYNAPSE_S3_OBJECT_LOCK_MODE={mode} locks nothing.", "Set SYNAPSE_S3_OBJECT_LOCK_DAYS too."
+            )
+        return None
+    if not (days.isascii() and days.isdigit() and 1 <= int(days) <= _MOST_DAYS):
+        raise UsageError(
+            f"SYNAPSE_S3_OBJECT_LOCK_DAYS={days} is no number of days.", f"Set it to 1 to {_MOST_DAYS}."
+        )
+    match mode:
+        case None | "GOVERNANCE":
+            return Lock(int(days), "GOVERNANCE")
+        case "COMPLIANCE":
+            return Lock(int(days), "COMPLIANCE")
+    raise UsageError(f"SYNAPSE_S3_OBJECT_LOCK_MODE={mode} is no mode.", "Set it to GOVERNANCE or COMPLIANCE.")
 
 
 def _endpoint(given: Mapping[str, str]) -> str | None:

@@ -27,7 +27,7 @@ class OpsSettings:
     """Everything that the commands need to know; `service` is what the backend runs with.
 
     `repository` is SYNAPSE_REPOSITORY (or the folder BACKUPS_DIR with the stack in containers), `scratch` is
-    SYNAPSE_SCRATCH_DIR, `server` SYNAPSE_REDIS_SERVER,
+    SYNAPSE_SCRATCH_DIR, `cache` SYNAPSE_CACHE_DIR (for a repository on S3), `server` SYNAPSE_REDIS_SERVER,
     `scratch_address` SYNAPSE_SCRATCH_ADDRESS (where a target on another machine reaches a scratch server),
     `backend` SYNAPSE_BACKEND_URL (where the backend is reached from here, if not where its settings say),
     `redis_memory_limit` SYNAPSE_REDIS_MEMORY_LIMIT (bytes that the container of Redis may use),
@@ -51,6 +51,7 @@ class OpsSettings:
     passphrase: Passphrase | None = None
     new_passphrase: Passphrase | None = None
     copy_passphrase: Passphrase | None = None
+    cache: Path | None = None
 
     @property
     def form(self) -> Literal["development", "production"] | None:
@@ -110,6 +111,7 @@ def load(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> Op
         passphrase=_passphrase("SYNAPSE_PASSPHRASE", given),
         new_passphrase=_passphrase("SYNAPSE_NEW_PASSPHRASE", given),
         copy_passphrase=_passphrase("SYNAPSE_COPY_PASSPHRASE", given),
+        cache=_folder("SYNAPSE_CACHE_DIR", cache) if (cache := given.get("SYNAPSE_CACHE_DIR")) else None,
     )
 
 
@@ -118,13 +120,19 @@ def other_place(
 ) -> Place:
     """Read where another repository lies, a folder or `s3://bucket/prefix`, from the argument of that name.
 
-    Where a variable SYNAPSE_COPY_AWS_… is given, those stand for the variables AWS_…, all of them.
+    Where a variable SYNAPSE_COPY_AWS_… is given, those stand for the variables AWS_…, all of them, and
+    SYNAPSE_COPY_S3_… for SYNAPSE_S3_….
     """
     if not value.startswith(SCHEME):
         return _folder(name, value)
     given = given_settings(environ, env_file)
     own = {key.removeprefix(_COPY): said for key, said in given.items() if key.startswith(f"{_COPY}AWS_")}
-    return s3_place(name, value, own or given)
+    options = {
+        f"SYNAPSE_{key.removeprefix(_COPY)}": said
+        for key, said in given.items()
+        if key.startswith(f"{_COPY}S3_")
+    }
+    return s3_place(name, value, own | options if own else given)
 
 
 def given_settings(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> dict[str, str]:

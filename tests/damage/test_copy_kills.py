@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.ops.repository import FolderStore, Repository
 from pipelines.ops.repository.copying import essence
-from tests.damage.killing import MORE, killed, timed
+from tests.damage.killing import ends, killed
 from tests.ops.cli.laying_points import lay
 from tests.passphrases import OTHER, of_kind
 
@@ -33,13 +33,11 @@ def rounds(tmp_path: Path, phrase: str, kills: int) -> None:
     source = source_at(here)
     before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
     said = {essence(source.load(ref)) for ref in source.points()}
-    longest = timed(COPIES, str(here), str(tmp_path / "timed"), phrase)
+    whole = ends(COPIES, str(here), str(tmp_path / "timed"), phrase)
     partly, copy = 0, 0
-    for number in range(MORE * kills):
-        if partly and number >= kills:
-            break
+    for number in range(kills):
         there = tmp_path / f"there-{copy}"
-        whole = killed(COPIES, str(here), str(there), phrase, wait=chance.uniform(0, longest))
+        saved = killed(COPIES, str(here), str(there), phrase, chance=chance, whole=whole)
         target = Repository.open(FolderStore(there), of_kind(phrase or None))
         refs = target.points()
         where = f"seed {SEED}, kill {number}"
@@ -48,7 +46,7 @@ def rounds(tmp_path: Path, phrase: str, kills: int) -> None:
             assert essence(target.load(ref)) in said, where
             assert target.check_bytes(target.load(ref)) == [], where
         partly += 0 < len(refs) < POINTS
-        if whole:
+        if saved:
             assert len(refs) == POINTS, where
             copy += 1
     assert partly, "no kill came between the first point and the last"

@@ -13,14 +13,13 @@ import pytest
 
 from pipelines.ops.repository import Repository, store_at
 from pipelines.ops.settings import load
+from tests.damage.aging import age
 from tests.ending import ended
 from tests.ops.repository.churning import POOL
 from tests.s3.versitygw import s3_environ, s3_server
 
 SEED = 20261125
 LONGEST_S = 1.5
-AGED_S = 13 * 3600.0
-"""Longer than a list waits: what one round condemns, the next deletes."""
 
 
 def rounds(environ: Mapping[str, str], folder: Path, count: int, out: Path) -> None:
@@ -86,14 +85,6 @@ def restore(repository: Repository, point: str, folder: Path) -> None:
     repository.restore_files(source.files, folder)
     for path in folder.iterdir():
         assert path.read_bytes() == POOL[int(path.name)]
-
-
-def age(folder: Path) -> None:
-    """Make every file older, as the store's clock sees it."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            was = path.stat().st_mtime
-            os.utime(path, (was - AGED_S, was - AGED_S))
 
 
 def settle(environ: Mapping[str, str], folder: Path) -> None:

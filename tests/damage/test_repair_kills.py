@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.ops.repository import FolderStore, PointRef, Repository
-from tests.damage.killing import MORE, killed, timed
+from tests.damage.killing import ends, killed
 from tests.damage.test_copy_kills import source_at
 from tests.ops.repository.test_copying import copied
 
@@ -30,7 +30,7 @@ def spoil(here: Path, there: Path, chance: random.Random) -> None:
     chance.choice(sorted((here / "points").iterdir())).write_bytes(b"rubbish")
 
 
-def whole(repository: Repository) -> set[str]:
+def whole_points(repository: Repository) -> set[str]:
     """Return the points of which every byte is right."""
     refs: list[PointRef] = [ref for ref in repository.points() if not ref.problem]
     return {ref.id for ref in refs if repository.check_bytes(repository.load(ref)) == []}
@@ -40,25 +40,23 @@ def rounds(tmp_path: Path, kills: int) -> None:
     """Spoil a repository, kill so many repairs, and let the last one end; begin anew when one is whole."""
     chance = random.Random(SEED)
     copied(source_at(tmp_path / "here", POINTS), Repository.create(FolderStore(tmp_path / "there")))
-    longest = timed(REPAIRS, *map(str, laid(tmp_path, "timed", chance)))
+    whole = ends(REPAIRS, *map(str, laid(tmp_path, "timed", chance)))
     partly = 0
     here = there = tmp_path
     saved = True
-    for number in range(MORE * kills):
-        if partly and number >= kills:
-            break
+    for number in range(kills):
         where = f"seed {SEED}, kill {number}"
         if saved:
             here, there = laid(tmp_path, str(number), chance)
         repository = Repository.open(FolderStore(here))
-        before, count = whole(repository), len(list((here / "objects").rglob("*/*")))
-        saved = killed(REPAIRS, str(here), str(there), wait=chance.uniform(0, longest))
-        assert before <= whole(repository), where
+        before, count = whole_points(repository), len(list((here / "objects").rglob("*/*")))
+        saved = killed(REPAIRS, str(here), str(there), chance=chance, whole=whole)
+        assert before <= whole_points(repository), where
         partly += not saved and len(list((here / "objects").rglob("*/*"))) != count
     assert partly, "no kill came between the first change and the last"
-    assert killed(REPAIRS, str(here), str(there), wait=None)
+    ends(REPAIRS, str(here), str(there))
     repository = Repository.open(FolderStore(here))
-    assert whole(repository) == {ref.id for ref in repository.points()} == whole_in(there)
+    assert whole_points(repository) == {ref.id for ref in repository.points()} == whole_in(there)
     assert 0 < len(repository.points()) < POINTS
 
 
@@ -73,7 +71,7 @@ def laid(tmp_path: Path, name: str, chance: random.Random) -> tuple[Path, Path]:
 
 def whole_in(there: Path) -> set[str]:
     """Return the points that the copy can give."""
-    return whole(Repository.open(FolderStore(there)))
+    return whole_points(Repository.open(FolderStore(there)))
 
 
 @pytest.mark.timeout(900)

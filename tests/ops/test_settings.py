@@ -7,7 +7,8 @@ import pytest
 from app.domain import SynapseError
 from pipelines.ops.errors import UsageError
 from pipelines.ops.repository import S3Place
-from pipelines.ops.settings import load
+from pipelines.ops.repository.place import Lock
+from pipelines.ops.settings import load, other_place
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,26 @@ def test_path_style_goes_with_an_endpoint(given: dict[str, str], path_style: boo
     assert place.path_style is path_style
 
 
+def test_class_and_lock_of_a_repository_and_of_its_copy() -> None:
+    """The lock is the laxer one unless the stricter is asked for; a copy with keys of its own has its own."""
+    given = {
+        "SYNAPSE_REPOSITORY": "s3://bucket",
+        "SYNAPSE_S3_STORAGE_CLASS": "STANDARD_IA",
+        "SYNAPSE_S3_OBJECT_LOCK_DAYS": "30",
+        "SYNAPSE_COPY_S3_OBJECT_LOCK_DAYS": "7",
+        "SYNAPSE_COPY_S3_OBJECT_LOCK_MODE": "COMPLIANCE",
+    }
+    place = load(given, None).repository
+    assert isinstance(place, S3Place)
+    assert (place.storage_class, place.lock) == ("STANDARD_IA", Lock(30, "GOVERNANCE"))
+    alike = other_place("other", "s3://other", given, None)
+    assert isinstance(alike, S3Place)
+    assert (alike.storage_class, alike.lock) == ("STANDARD_IA", Lock(30, "GOVERNANCE"))
+    apart = other_place("other", "s3://other", given | {"SYNAPSE_COPY_AWS_REGION": "there"}, None)
+    assert isinstance(apart, S3Place)
+    assert (apart.storage_class, apart.lock) == (None, Lock(7, "COMPLIANCE"))
+
+
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
@@ -81,6 +102,16 @@ def test_path_style_goes_with_an_endpoint(given: dict[str, str], path_style: boo
         ({"SYNAPSE_REPOSITORY": "gs://bucket"}, "SYNAPSE_REPOSITORY"),
         ({"AWS_ENDPOINT_URL_S3": "http://user:hidden@host"}, "AWS_ENDPOINT_URL_S3"),
         ({"SYNAPSE_S3_PATH_STYLE": "maybe"}, "SYNAPSE_S3_PATH_STYLE"),
+        ({"SYNAPSE_S3_STORAGE_CLASS": "standard ia"}, "SYNAPSE_S3_STORAGE_CLASS"),
+        ({"SYNAPSE_S3_STORAGE_CLASS": "GLACIER"}, "is an archive"),
+        ({"SYNAPSE_S3_STORAGE_CLASS": "DEEP_ARCHIVE"}, "is an archive"),
+        ({"SYNAPSE_S3_OBJECT_LOCK_DAYS": "0"}, "SYNAPSE_S3_OBJECT_LOCK_DAYS"),
+        ({"SYNAPSE_S3_OBJECT_LOCK_DAYS": "a week"}, "SYNAPSE_S3_OBJECT_LOCK_DAYS"),
+        ({"SYNAPSE_S3_OBJECT_LOCK_MODE": "GOVERNANCE"}, "SYNAPSE_S3_OBJECT_LOCK_MODE"),
+        (
+            {"SYNAPSE_S3_OBJECT_LOCK_DAYS": "9", "SYNAPSE_S3_OBJECT_LOCK_MODE": "soft"},
+            "SYNAPSE_S3_OBJECT_LOCK_MODE",
+        ),
         ({"AWS_SECRET_ACCESS_KEY_FILE": "/nowhere/secret"}, "AWS_SECRET_ACCESS_KEY_FILE"),
         ({"AWS_SECRET_ACCESS_KEY": "hidden", "AWS_SECRET_ACCESS_KEY_FILE": "/x"}, "AWS_SECRET_ACCESS_KEY"),
     ],

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -25,6 +25,33 @@ class Answer:
 
 Spoil = Callable[[str, str, Answer], Answer | None]
 """Given method, path and the true answer it returns what the caller gets; None cuts without an answer."""
+Ask = Callable[[], Answer]
+Between = Callable[[str, str, Ask], Answer | None]
+"""Given method, path and what asks the true server it returns what the caller gets; None cuts."""
+
+
+def refusal(code: str, status: int, method: str = "GET") -> Answer:
+    """Return an S3 error."""
+    body = f"<Error><Code>{code}</Code><Message>As the test wants it</Message></Error>".encode()
+    return Answer(status, {}, b"" if method == "HEAD" else body)
+
+
+@contextmanager
+def between(
+    endpoint: str, decide: Between, see: Callable[[str, str, dict[str, str]], None] | None = None
+) -> Iterator[str]:
+    """Give the address of a way to a server on which `decide` may answer itself.
+
+    `see` is told method, path and headers of each request.
+    """
+
+    def forward(method: str, path: str, headers: dict[str, str], body: bytes) -> Answer | None:
+        if see is not None:
+            see(method, path, headers)
+        return decide(method, path, lambda: forwarded(method, path, headers, body))
+
+    with _way_to(endpoint) as forwarded, _serving(forward) as address:
+        yield address
 
 
 @contextmanager
@@ -32,9 +59,9 @@ def spoiled(endpoint: str, spoil: Spoil) -> Iterator[str]:
     """Give the address of a way to a server whose answers go through `spoil`."""
 
     def forward(method: str, path: str, headers: dict[str, str], body: bytes) -> Answer | None:
-        return spoil(method, path, _forwarded(endpoint, method, path, headers, body))
+        return spoil(method, path, forwarded(method, path, headers, body))
 
-    with _serving(forward) as address:
+    with _way_to(endpoint) as forwarded, _serving(forward) as address:
         yield address
 
 
@@ -45,28 +72,33 @@ def unconditional(endpoint: str) -> Iterator[str]:
     def forward(method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         if method == "PUT" and "if-none-match" in {name.lower() for name in headers}:
             return Answer(501, {}, b"<Error><Code>NotImplemented</Code></Error>")
-        return _forwarded(endpoint, method, path, headers, body)
+        return forwarded(method, path, headers, body)
 
-    with _serving(forward) as address:
+    with _way_to(endpoint) as forwarded, _serving(forward) as address:
         yield address
 
 
 @contextmanager
 def refusing(status: int, code: str, headers: dict[str, str] | None = None) -> Iterator[str]:
     """Give the address of a store that refuses every request with an S3 error."""
-    body = f"<Error><Code>{code}</Code><Message>As the test wants it</Message></Error>".encode()
 
     def refuse(method: str, _path: str, _headers: dict[str, str], _body: bytes) -> Answer:
-        return Answer(status, headers or {}, b"" if method == "HEAD" else body)
+        return replace(refusal(code, status, method), headers=dict(headers or {}))
 
     with _serving(refuse) as address:
         yield address
 
 
-def _forwarded(endpoint: str, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
-    answer = httpx.request(
-        method, endpoint + path, headers=headers, content=body, trust_env=False, timeout=60
-    )
+@contextmanager
+def _way_to(endpoint: str) -> Iterator[Callable[[str, str, dict[str, str], bytes], Answer]]:
+    # One client for all: its certificates take longer to read than a request.
+    with httpx.Client(trust_env=False, timeout=60) as client:
+        yield lambda method, path, headers, body: _true(
+            method, client.request(method, endpoint + path, headers=headers, content=body)
+        )
+
+
+def _true(method: str, answer: httpx.Response) -> Answer:
     kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
     if method == "HEAD":
         kept[_LENGTH] = answer.headers.get("Content-Length", "0")

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 
 from pipelines.ops.repository import ObjectStore, S3Place
-from pipelines.ops.repository.s3_client import TRIES, opened
+from pipelines.ops.repository.s3_client import PATIENCE, opened
+from pipelines.ops.repository.s3_patience import Patience
 from pipelines.ops.settings import load
 from tests.certificates import Certificates
 from tests.ending import ended
@@ -101,11 +102,13 @@ def s3_environ(server: S3Server, more: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **server.environ("processes"), **more}
 
 
-def store_of(environ: dict[str, str], *, tries: int = TRIES, said: list[str] | None = None) -> ObjectStore:
+def store_of(
+    environ: dict[str, str], *, patience: Patience = PATIENCE, said: list[str] | None = None
+) -> ObjectStore:
     """Return the store that settings name."""
     where = load(environ, None).repository
     assert isinstance(where, S3Place)
-    return opened(where, (said if said is not None else []).append, tries=tries)
+    return opened(where, (said if said is not None else []).append, patience)
 
 
 def _program() -> Path:

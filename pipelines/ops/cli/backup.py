@@ -14,7 +14,7 @@ from pipelines.ops.capture.redis_keys import capture_keys
 from pipelines.ops.capture.redis_wire import capture_redis
 from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.options import Json, Only, Source
-from pipelines.ops.cli.wiring import context, stack_context
+from pipelines.ops.cli.wiring import context, memory_of, stack_context
 from pipelines.ops.cli.words import counted_keys, seconds, size
 from pipelines.ops.context import Context
 from pipelines.ops.errors import DamagedError, UsageError
@@ -60,6 +60,7 @@ def backup(
                 faiss=faiss_capture(work, faiss_folder) if faiss else None,
                 proven=verify,
             )
+        memory_of(work.settings, work.repository).look(work.now())
         output.result(as_data(report), as_text(report))
         fail_if_unproven(output, report)
 

@@ -11,11 +11,11 @@ import typer
 from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.options import DryRun, Json
 from pipelines.ops.cli.passphrases import FINAL, asked_passphrase
-from pipelines.ops.cli.wiring import settings_here
+from pipelines.ops.cli.wiring import opened_here, settings_here
 from pipelines.ops.cli.words import size
 from pipelines.ops.copying import Item, State, carry_out, plan_copy
 from pipelines.ops.errors import DamagedError, NothingError, RefusedError
-from pipelines.ops.opening import opened, opened_copy
+from pipelines.ops.opening import opened_copy
 from pipelines.ops.repository import Figures, ObjectStore, Place, Repository, store_at
 from pipelines.ops.settings import OpsSettings, other_place
 
@@ -46,7 +46,7 @@ def copy(
         settings = settings_here()
         place = other_place("DESTINATION", destination, os.environ)
         refuse_same(settings.repository, place)
-        source = opened(settings, ask=asked_passphrase)
+        source = opened_here(output)
         store = store_at(place, output.reporter.note)
         target = _target(store, settings)
         _refuse_clear(source, target, settings, allowed=decrypt)

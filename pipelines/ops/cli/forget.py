@@ -10,7 +10,7 @@ import typer
 from pipelines.ops.cli.confirming import confirmed
 from pipelines.ops.cli.console import guarded
 from pipelines.ops.cli.options import DryRun, Json, Yes
-from pipelines.ops.cli.wiring import stack_context
+from pipelines.ops.cli.wiring import memory_of, stack_context
 from pipelines.ops.errors import RefusedError, UsageError
 from pipelines.ops.forget import Choice, carry_out, choose, choose_by_name
 from pipelines.ops.retention import Policy
@@ -63,7 +63,8 @@ def forget(
             within=timespan("--keep-within", keep_within) if keep_within else timedelta(),
         )
         _check(points or [], policy)
-        repository = stack_context(output).repository
+        work = stack_context(output)
+        repository = work.repository
         now = datetime.now(UTC)
 
         def chosen() -> list[Choice]:
@@ -84,6 +85,7 @@ def forget(
                     "Run the command again, and look at what it lists now.",
                 )
         if done:
+            memory_of(work.settings, repository).let_go({one.ref.id for one in doomed})
             carry_out(repository, choices, output.reporter)
         lines.append(_said(choices, done=done))
         output.result(_data(choices, policy, dry_run=dry_run, done=done), "\n".join(lines))

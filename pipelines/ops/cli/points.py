@@ -10,12 +10,10 @@ from rich.table import Table
 from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.freshness import MaxAge, judge
 from pipelines.ops.cli.options import Json, Only, Point
-from pipelines.ops.cli.passphrases import asked_passphrase
-from pipelines.ops.cli.wiring import settings_here
+from pipelines.ops.cli.wiring import memory_of, opened_here, settings_here
 from pipelines.ops.cli.words import age, counted_keys, seconds, size
-from pipelines.ops.errors import NothingError
+from pipelines.ops.errors import DamagedError, NothingError
 from pipelines.ops.model import Proof, RestorePoint
-from pipelines.ops.opening import opened
 from pipelines.ops.repository import FolderStore, PointRef, Repository, Standing
 from pipelines.ops.restore.served import check_served
 
@@ -27,7 +25,7 @@ _COLOUR = {Standing.PROVEN: "green", Standing.UNPROVEN: "yellow", Standing.DAMAG
 def list_points(*, as_json: Json = False) -> None:
     """List every restore point, the newest first; what has no good proof is never shown as good."""
     with guarded(json=as_json) as output:
-        repository = _repository()
+        repository = opened_here(output)
         refs = repository.points()
         if not refs:
             raise NothingError(
@@ -43,7 +41,7 @@ def list_points(*, as_json: Json = False) -> None:
 def show_point(point: Point = "latest", *, as_json: Json = False) -> None:
     """Show one restore point: what is in it, which servers can load it, and its proofs."""
     with guarded(json=as_json) as output:
-        repository = _repository()
+        repository = opened_here(output)
         ref = repository.resolve(point)
         manifest = repository.load(ref)
         proofs = repository.proofs(ref.id)
@@ -77,7 +75,7 @@ def keep_proofs(
 ) -> None:
     """Keep the proofs of a point that were made in a copy of the repository, such as a container's."""
     with guarded(json=as_json) as output:
-        repository = _repository()
+        repository = opened_here(output)
         ref = repository.resolve(point)
         found = repository.keep_proofs(FolderStore(copy), ref.id)
         output.result({"point": ref.id, "proofs": found}, f"The {found} proofs of {ref.short} are kept.")
@@ -94,7 +92,7 @@ def served(
 ) -> None:
     """Ask whether a restored point's documents are served: its collection, the epoch in use, their number."""
     with guarded(json=as_json) as output:
-        settings, repository = settings_here(), _repository()
+        settings, repository = settings_here(), opened_here(output)
         ref = repository.resolve(point)
         url = at or settings.backend_url
         found = check_served(settings, repository.load(ref), url)
@@ -106,13 +104,16 @@ def served(
     "check", epilog="Examples:  synapse points check  |  synapse points check --max-age 8d --json"
 )
 def check_points(max_age: MaxAge = "26h", only: Only = None, *, as_json: Json = False) -> None:
-    """Be an alarm: code 1 when a source has no proven backup of that age, 3 when there is no repository."""
+    """Be an alarm: code 1 when a source has no proven backup of that age, 3 without a repository.
+
+    Code 4 when this machine has seen a newer restore point than any that is there.
+    """
     with guarded(json=as_json) as output:
-        judge(output, _repository(), max_age, only, datetime.now(UTC))
-
-
-def _repository() -> Repository:
-    return opened(settings_here(), ask=asked_passphrase)
+        repository, now = opened_here(output), datetime.now(UTC)
+        lost = memory_of(settings_here(), repository).look(now)
+        judge(output, repository, max_age, only, now)
+        if lost:
+            raise DamagedError(lost, "Run `synapse points list` here and on a copy of the repository.")
 
 
 def _standing(repository: Repository, ref: PointRef) -> Standing:

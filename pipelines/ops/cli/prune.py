@@ -34,6 +34,10 @@ def _lines(report: PruneReport) -> list[str]:
         f"Waiting:   {_count(report.waiting)}, listed before",
         f"Too young: {_count(report.fresh)}, not needed so far",
     ]
+    if report.locked.objects:
+        lines.append(
+            f"Locked:    {_count(report.locked)}, which the store lets nobody delete yet; listed again."
+        )
     if report.hidden:
         lines.append(
             "Note: the bucket keeps versions, so the deleted bytes are hidden, not free: that takes a"

@@ -12,9 +12,9 @@ from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.copy import refuse_same
 from pipelines.ops.cli.options import DryRun, Json, Yes
 from pipelines.ops.cli.passphrases import asked_passphrase
-from pipelines.ops.cli.wiring import settings_here
+from pipelines.ops.cli.wiring import memory_of, opened_here, settings_here
 from pipelines.ops.errors import DamagedError
-from pipelines.ops.opening import opened, opened_copy
+from pipelines.ops.opening import opened_copy
 from pipelines.ops.repairing import Broken, Done, Findings, Kind, carry_out, find
 from pipelines.ops.repository import Repository, store_at
 from pipelines.ops.settings import OpsSettings, other_place
@@ -46,7 +46,7 @@ def repair(
     """
     with guarded(json=as_json) as output:
         settings = settings_here()
-        repository = opened(settings, ask=asked_passphrase)
+        repository = opened_here(output)
         other = _copy(copy_at, settings, output) if copy_at else None
         findings = find(repository, other=other, quick=quick, reporter=output.reporter)
         lines = _listing(findings)
@@ -59,6 +59,12 @@ def repair(
             act = _asked(removes, forgets)
         done = Done()
         if act:
+            if forget_broken:
+                doomed = {
+                    *(one.ref.id for one in findings.broken),
+                    *(one.ref.id for one in findings.hopeless),
+                }
+                memory_of(settings, repository).let_go(doomed)
             done = carry_out(
                 repository, findings, other=other, forget=forget_broken, quick=quick, reporter=output.reporter
             )

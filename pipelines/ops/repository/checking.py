@@ -15,7 +15,7 @@ MAX_NAMED = 5
 def check_present(store: ObjectStore, point: RestorePoint) -> list[str]:
     """Return a sentence for each object that is missing or cannot have its size (level 1)."""
     used = objects_of(point)
-    sizes = in_order(lambda identity: store.size(object_key(identity)), used)
+    sizes = in_order(lambda identity: store.size(object_key(identity)), used, store.glances)
     return [
         _sentence(identity, "is missing" if size is None else f"cannot have {size} bytes", names)
         for (identity, names), size in zip(used.items(), sizes, strict=True)
@@ -29,7 +29,7 @@ def check_bytes(
     """Return a sentence for each object and each file whose bytes are not what they were (level 2)."""
     files = list(files_of(point))
     pieces = (identity for _, entry in files for identity in entry.objects)
-    chunks = in_order(lambda identity: _read(store, identity), pieces)
+    chunks = in_order(lambda identity: _read(store, identity), pieces, store.lanes)
     damaged: dict[str, str] = {}
     wrong = [name for name, entry in files if not _file_is_right(entry, chunks, damaged, progress)]
     used = objects_of(point)

@@ -8,7 +8,7 @@ from pipelines.ops.errors import DamagedError, OpsError
 from pipelines.ops.model import CondemnedList, PruneRecord
 from pipelines.ops.repository.documents import DocumentT, digest, from_bytes, to_bytes
 from pipelines.ops.repository.named import name_of, parse_name, put_named
-from pipelines.ops.repository.objects import ID
+from pipelines.ops.repository.objects import NAME
 from pipelines.ops.repository.sealed import id_key
 from pipelines.ops.repository.store import AbsentError, ObjectStore, Stored
 
@@ -57,7 +57,7 @@ def read_lists(store: ObjectStore) -> Iterator[Listed]:
         if data is not None:
             document = _read(store, CondemnedList, stored.key, data)
             named = document.objects if document else ()
-            objects = frozenset(one for one in named if ID.fullmatch(one))
+            objects = frozenset(one for one in named if NAME.fullmatch(one))
             yield Listed(stored.key, stored.written, objects, document is not None)
 
 

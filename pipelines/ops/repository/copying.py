@@ -6,11 +6,11 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from pipelines.ops.errors import DamagedError
-from pipelines.ops.model import FaissSource, FileEntry, RedisSource, RestorePoint
+from pipelines.ops.model import FaissSource, FileEntry, RedisSource, RestorePoint, format_of
 from pipelines.ops.repository.documents import digest, to_bytes
-from pipelines.ops.repository.objects import identity_of, object_key, plausible, read_both, read_object
+from pipelines.ops.repository.objects import identity_of, object_key, plausible, read_both, read_object, terse
 from pipelines.ops.repository.parallel import in_order
-from pipelines.ops.repository.points import PointRef, objects_of
+from pipelines.ops.repository.points import PointRef, files_of, objects_of
 from pipelines.ops.repository.repository import Repository
 from pipelines.ops.repository.sealed import cuts, id_key
 from pipelines.ops.repository.store import ObjectStore
@@ -34,14 +34,14 @@ class Present:
 
     def __init__(self, store: ObjectStore) -> None:
         found = ((identity_of(one.key), one.size) for one in store.list("objects/"))
-        self._known = {bytes.fromhex(name) for name, size in found if name and plausible(size)}
+        self._known = {terse(name) for name, size in found if name and plausible(size)}
 
     def __contains__(self, identity: str) -> bool:
-        return bytes.fromhex(identity) in self._known
+        return terse(identity) in self._known
 
     def add(self, identity: str) -> None:
         """Note one that is there now."""
-        self._known.add(bytes.fromhex(identity))
+        self._known.add(terse(identity))
 
 
 def alike(one: Repository, other: Repository) -> bool:
@@ -101,7 +101,7 @@ def _objects(
         return Figures(len(chunk), len(packed), 1, 0)
 
     total = Figures()
-    with closing(in_order(copy, objects_of(point))) as copied:
+    with closing(in_order(copy, objects_of(point), max(source.store.lanes, target.store.lanes))) as copied:
         for figures in copied:
             total += figures
             progress(figures.bytes_read)
@@ -117,7 +117,9 @@ def _files(
     def stored(files: Sequence[FileEntry]) -> Sequence[FileEntry]:
         nonlocal total
         identities = (identity for entry in files for identity in entry.objects)
-        with closing(in_order(lambda identity: read_object(source.store, identity), identities)) as chunks:
+        with closing(
+            in_order(lambda identity: read_object(source.store, identity), identities, source.store.lanes)
+        ) as chunks:
             made = target.store_files(
                 ((entry.path, io.BufferedReader(_File(entry, chunks))) for entry in files), progress
             )
@@ -157,7 +159,7 @@ class _File(io.RawIOBase):
 
 
 def _bare(entry: FileEntry) -> FileEntry:
-    return entry.model_copy(update={"objects": ()})
+    return entry.model_copy(update={"objects": (), "anchors": ()})
 
 
 def _with_files(
@@ -168,4 +170,5 @@ def _with_files(
         sources["redis"] = point.redis.model_copy(update={"files": tuple(change(point.redis.files))})
     if point.faiss is not None:
         sources["faiss"] = point.faiss.model_copy(update={"files": tuple(change(point.faiss.files))})
-    return point.model_copy(update=sources)
+    made = point.model_copy(update=sources)
+    return made.model_copy(update={"format": format_of(entry for _, entry in files_of(made))})

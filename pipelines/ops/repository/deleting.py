@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from itertools import groupby
 from uuid import uuid4
 
@@ -13,13 +14,23 @@ from pipelines.ops.repository.condemned import Listed, put_record
 from pipelines.ops.repository.needed import Needed
 from pipelines.ops.repository.objects import identity_of
 from pipelines.ops.repository.parallel import in_order
-from pipelines.ops.repository.store import ObjectStore, Stored
+from pipelines.ops.repository.store import LockedError, ObjectStore, Stored
 from pipelines.ops.repository.times import Times
 
 
 def awake() -> float:
     """Return seconds that go on while this machine sleeps, unlike the usual monotonic clock of Linux."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+class Outcome(Enum):
+    """What became of an object that was to be deleted."""
+
+    FREE = "its space is free"
+    HIDDEN = "the store keeps it as an older version"
+    LOCKED = "the store keeps it from being deleted"
+    KEPT = "it was put again, or has gone"
+    LATE = "it was too late to begin"
 
 
 class OverError(Exception):
@@ -42,9 +53,21 @@ class Right:
             raise OverError
         return asked + self.times.turn / 2
 
-    def delete(self, key: str, until: float) -> bool | None:
-        """Delete, and return whether the space is free; None when it was too late to begin."""
-        return self.store.delete(key) if self.monotonic() < until else None
+    def delete(self, key: str, listed: float, until: float) -> "Outcome":
+        """Delete what a list of that time condemns, when it is not too late to begin."""
+        if not self.store.near and self._put_again(key, listed):
+            return Outcome.KEPT
+        if self.monotonic() >= until:
+            return Outcome.LATE
+        try:
+            return Outcome.FREE if self.store.delete(key) else Outcome.HIDDEN
+        except LockedError:
+            return Outcome.LOCKED
+
+    def _put_again(self, key: str, listed: float) -> bool:
+        """Ask for the object itself: a distant store may have told from a listing of before."""
+        written = self.store.written(key)
+        return written is None or not self.times.condemned(written, listed)
 
 
 class Pretended(Right):
@@ -54,10 +77,10 @@ class Pretended(Right):
         """Allow everything."""
         return math.inf
 
-    def delete(self, key: str, until: float) -> bool | None:
+    def delete(self, key: str, listed: float, until: float) -> "Outcome":
         """Delete nothing."""
-        del key, until
-        return True
+        del key, listed, until
+        return Outcome.FREE
 
 
 @contextmanager
@@ -88,31 +111,32 @@ def doomed_by(lists: Sequence[Listed], needed: Needed) -> dict[str, float]:
 
 def delete_doomed(
     doomed: dict[str, float], right: Right, progress: Callable[[int], None]
-) -> Generator[tuple[Stored, bool]]:
-    """Delete; yield each object that was there, and whether its space is free. Raises OverError."""
+) -> Generator[tuple[Stored, Outcome]]:
+    """Delete; yield each object that was there, and what became of it. Raises OverError."""
     for _, group in groupby(sorted(doomed), key=lambda identity: identity[:2]):
         members = {identity: doomed[identity] for identity in group}
         left = True
         while left:
             left = False
             with closing(_delete_some(members, right)) as some:
-                for stored, free in some:
-                    left = left or free is None
-                    if free is not None:
-                        yield stored, free
+                for stored, outcome in some:
+                    left = left or outcome is Outcome.LATE
+                    if outcome not in (Outcome.LATE, Outcome.KEPT):
+                        yield stored, outcome
         progress(len(members))
 
 
-def _delete_some(members: dict[str, float], right: Right) -> Generator[tuple[Stored, bool | None]]:
-    """Yield each object of one folder with whether it left no version; None when the time was over before."""
+def _delete_some(members: dict[str, float], right: Right) -> Generator[tuple[Stored, Outcome]]:
+    """Yield each object of one folder with what became of it."""
     until = right.look()
     prefix = next(iter(members))[:2]
     found = [
-        stored
+        (stored, listed)
         for stored in right.store.list(f"objects/{prefix}/")
         if (listed := members.get(identity_of(stored.key) or "")) is not None
         and right.times.condemned(stored.written, listed)
     ]
 
-    with closing(in_order(lambda stored: right.delete(stored.key, until), found)) as answers:
-        yield from zip(found, answers, strict=True)
+    deletions = in_order(lambda one: right.delete(one[0].key, one[1], until), found, right.store.glances)
+    with closing(deletions) as answers:
+        yield from zip((stored for stored, _ in found), answers, strict=True)

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from pipelines.ops.errors import OpsError, UnreachableError
 from pipelines.ops.repository import beneath
+from pipelines.ops.repository.parallel import THREADS
 from pipelines.ops.repository.store import (
     AbsentError,
     KeyRefusedError,
@@ -34,6 +35,10 @@ _SHUT = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 class FolderStore:
     """Values as files for their owner alone; what is not a key's name in `root` is left alone."""
+
+    near = True
+    lanes = THREADS
+    glances = THREADS
 
     def __init__(self, root: Path, now: Callable[[], float] = time.time) -> None:
         self.root = root

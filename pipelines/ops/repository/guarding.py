@@ -107,7 +107,7 @@ def _pardon(store: ObjectStore, identities: Iterable[str], listed: float, times:
             return
         store.put(key, data, replace=True)
 
-    for _ in in_order(put_again, identities):
+    for _ in in_order(put_again, identities, store.lanes):
         pass
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
 
+from pipelines.ops.repository.parallel import THREADS
 from pipelines.ops.repository.store import (
     AbsentError,
     KeyTakenError,
@@ -19,6 +20,9 @@ class InMemoryStore:
     """Values in a dictionary; `room` is how many bytes they may have together, `now` its clock in seconds."""
 
     place = "memory"
+    near = True
+    lanes = THREADS
+    glances = THREADS
 
     def __init__(self, room: int | None = None, now: Callable[[], float] = time.time) -> None:
         self.values: dict[str, bytes] = {}

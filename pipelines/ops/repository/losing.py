@@ -15,6 +15,8 @@ from pipelines.ops.repository.objects import (
     plausible,
     read_both,
     read_object,
+    terse,
+    verbose,
 )
 from pipelines.ops.repository.parallel import in_order
 from pipelines.ops.repository.store import ArchivedError, ObjectStore, Stored
@@ -26,7 +28,8 @@ _KEY_FILE = re.compile(r"[0-9a-f]{64}(\.leaving-[0-9a-f]{32})?")
 class Loss:
     """An object that cannot be used, and why; `written` is when what lies there instead was put.
 
-    `needed` by a point; `archived`: it is whole where the store has moved it.
+    `needed` by a point; `archived`: it is whole where the store has moved it; `anchored`: only an object that
+    it needs to be read is lost.
     """
 
     identity: str
@@ -34,11 +37,12 @@ class Loss:
     needed: bool
     written: float | None
     archived: bool = False
+    anchored: bool = False
 
     @property
     def removable(self) -> bool:
         """Tell whether something lies there that stands in the way of the right bytes."""
-        return self.written is not None and not self.archived
+        return self.written is not None and not self.archived and not self.anchored
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +68,18 @@ def look_at_objects(
         return stored, identity, seen
 
     missing, suspects, count = set(needed), [], 0
-    with closing(in_order(good, store.list("objects/"))) as looked:
+    with closing(in_order(good, store.list("objects/"), store.lanes)) as looked:
         for stored, identity, seen in looked:
             progress(1 if quick else stored.size)
             if not identity:
                 continue
             count += 1
-            missing.discard(bytes.fromhex(identity))
+            missing.discard(terse(identity))
             if not seen:
                 suspects.append(identity)
-    seemed = [*suspects, *sorted(one.hex() for one in missing)]
-    losses = [loss_of(store, one, needed=bytes.fromhex(one) in needed) for one in seemed]
-    return Looked(count, tuple(one for one in losses if one and (one.needed or one.written is not None)))
+    seemed = [*suspects, *sorted(map(verbose, missing))]
+    losses = [loss_of(store, one, needed=terse(one) in needed) for one in seemed]
+    return Looked(count, tuple(one for one in losses if one and (one.needed or one.removable)))
 
 
 def loss_of(store: ObjectStore, identity: str, *, needed: bool) -> Loss | None:
@@ -86,7 +90,7 @@ def loss_of(store: ObjectStore, identity: str, *, needed: bool) -> Loss | None:
         read_object(store, identity)
     except ObjectDamagedError as error:
         archived = isinstance(error.__cause__, ArchivedError)
-        return Loss(identity, error.why, needed, written, archived)
+        return Loss(identity, error.why, needed, written, archived, error.anchored)
     return None
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipelines.ops.errors import NothingError
 from pipelines.ops.repository.condemned import read_lists
 from pipelines.ops.repository.needed import Load
-from pipelines.ops.repository.objects import identity_of
+from pipelines.ops.repository.objects import identity_of, terse
 from pipelines.ops.repository.points import PointRef, objects_of
 from pipelines.ops.repository.store import ObjectStore
 from pipelines.ops.repository.tally import Tally
@@ -56,7 +56,7 @@ def measure(
         identity = identity_of(stored.key)
         if identity is None:
             continue
-        name = bytes.fromhex(identity)
+        name = terse(identity)
         if name in brought:
             needed = needed.and_one(stored)
             new[brought[name]] += stored.size
@@ -83,7 +83,7 @@ def _owners(readable: Sequence[PointRef], load: Load) -> tuple[dict[bytes, int],
         except NothingError:
             continue  # forgotten meanwhile
         for identity in used:
-            name = bytes.fromhex(identity)
+            name = terse(identity)
             owner[name] = _SEVERAL if name in brought else number
             brought.setdefault(name, number)
     return brought, owner

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from pipelines.ops.errors import DamagedError, NothingError
 from pipelines.ops.model import RestorePoint
-from pipelines.ops.repository.parallel import in_order
+from pipelines.ops.repository.objects import terse
+from pipelines.ops.repository.parallel import DOCUMENTS, in_order
 from pipelines.ops.repository.points import PointRef, objects_of
 
 Load = Callable[[PointRef], RestorePoint]
@@ -13,13 +14,13 @@ Load = Callable[[PointRef], RestorePoint]
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """The ids of points, and of the objects that they need as 32 bytes each, which take 110 of memory."""
+    """The ids of points, and the `terse` names of objects that they need: 110 bytes of memory each."""
 
     points: frozenset[str]
     objects: frozenset[bytes]
 
     def __contains__(self, identity: str) -> bool:
-        return bytes.fromhex(identity) in self.objects
+        return terse(identity) in self.objects
 
 
 def needed_by(refs: Sequence[PointRef], load: Load) -> Needed:
@@ -33,13 +34,13 @@ def needed_by(refs: Sequence[PointRef], load: Load) -> Needed:
             f" it up by its whole name: `synapse forget {unknown[0].key}`.",
         )
     objects: set[bytes] = set()
-    for found in in_order(lambda ref: _objects(ref, load), refs):
+    for found in in_order(lambda ref: _objects(ref, load), refs, DOCUMENTS):
         objects |= found
     return Needed(frozenset(ref.id for ref in refs), frozenset(objects))
 
 
 def _objects(ref: PointRef, load: Load) -> set[bytes]:
     try:
-        return {bytes.fromhex(identity) for identity in objects_of(load(ref))}
+        return {terse(identity) for identity in objects_of(load(ref))}
     except NothingError:
         return set()  # forgotten meanwhile

@@ -11,19 +11,25 @@ ResultT = TypeVar("ResultT")
 
 THREADS = min(16, (os.cpu_count() or 1) + 2)
 """Two more than cores, because some of them wait for the disk."""
+DOCUMENTS = max(8, THREADS)
+"""Manifests at once at most, from wherever they come: each may be far larger than a chunk."""
 
 
-def in_order(work: Callable[[ItemT], ResultT], items: Iterable[ItemT]) -> Generator[ResultT]:
-    """Yield the result of each item in order; items are taken only a little ahead of the results.
+def in_order(
+    work: Callable[[ItemT], ResultT], items: Iterable[ItemT], lanes: int = THREADS
+) -> Generator[ResultT]:
+    """Yield the result of each item in order; of the items so many `lanes` are worked on at once.
+
+    Items are taken only a little ahead of the results: at most `lanes + THREADS` are in memory.
 
     The first error ends the whole; what has not begun by then is not begun.
     """
     waiting: deque[Future[ResultT]] = deque()
-    pool = ThreadPoolExecutor(THREADS)
+    pool = ThreadPoolExecutor(lanes)
     try:
         for item in items:
             waiting.append(pool.submit(work, item))
-            if len(waiting) > 2 * THREADS:
+            if len(waiting) >= lanes + THREADS:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import SecretStr
 
@@ -11,11 +12,23 @@ from pipelines.ops.repository.store import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
+class Lock:
+    """For how many days at least nobody deletes what is written or used again.
+
+    In mode GOVERNANCE but those with a right of their own to it, in COMPLIANCE nobody at all.
+    """
+
+    days: int
+    mode: Literal["GOVERNANCE", "COMPLIANCE"] = "GOVERNANCE"
+
+
+@dataclass(frozen=True, slots=True)
 class S3Place:
     """A bucket of any S3-compatible store, and how it is reached.
 
     What is None is left to the AWS configuration of this machine (profile, role, instance). `prefix` has no
-    `/` at its ends; `ca` is the file of the authorities to trust.
+    `/` at its ends; `ca` is the file of the authorities to trust. `storage_class` is of the objects alone,
+    for all the rest is small and often read.
     """
 
     bucket: str
@@ -27,6 +40,8 @@ class S3Place:
     access_key: SecretStr | None = None
     secret_key: SecretStr | None = None
     session_token: SecretStr | None = None
+    storage_class: str | None = None
+    lock: Lock | None = None
 
     def __str__(self) -> str:
         """Write it as SYNAPSE_REPOSITORY does."""

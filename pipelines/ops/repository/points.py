@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from pipelines.ops.errors import DamagedError, NothingError, RefusedError, UsageError
-from pipelines.ops.model import FileEntry, RestorePoint
+from pipelines.ops.model import FORMAT_ANCHORED, FileEntry, RestorePoint, format_of
 from pipelines.ops.repository.config import MAX_CHUNK
 from pipelines.ops.repository.documents import digest, from_bytes, to_bytes
 from pipelines.ops.repository.guarding import Pace, guarded
 from pipelines.ops.repository.named import name_of, parse_name, put_named
-from pipelines.ops.repository.objects import ID, object_key, plausible
-from pipelines.ops.repository.parallel import in_order
+from pipelines.ops.repository.objects import ID, NAME, has_anchors, object_key, plausible
+from pipelines.ops.repository.parallel import DOCUMENTS, in_order
 from pipelines.ops.repository.paths import clash, path_problem
 from pipelines.ops.repository.sealed import id_key
 from pipelines.ops.repository.store import AbsentError, ObjectStore, Stored
@@ -56,10 +56,10 @@ def files_of(point: RestorePoint) -> Iterator[tuple[str, FileEntry]]:
 
 
 def objects_of(point: RestorePoint) -> dict[str, list[str]]:
-    """Return each object that a point needs, with the files that need it."""
+    """Return the name of each object that a point needs, anchors too, with the files that need it."""
     used: dict[str, list[str]] = {}
     for name, entry in files_of(point):
-        for identity in dict.fromkeys(entry.objects):
+        for identity in dict.fromkeys((*entry.objects, *entry.anchors)):
             used.setdefault(identity, []).append(name)
     return used
 
@@ -73,7 +73,7 @@ def publish(store: ObjectStore, point: RestorePoint, pace: Pace) -> PointRef:
     used = objects_of(point)
     held = guarded(store, used, pace)
     keys = [object_key(identity) for identity in used]
-    for key, size in zip(keys, in_order(store.size, keys), strict=True):
+    for key, size in zip(keys, in_order(store.size, keys, store.glances), strict=True):
         if not plausible(size):
             raise DamagedError(
                 f"{key} is not in {store.place}, but this backup needs it.", "Run the backup again."
@@ -89,7 +89,8 @@ def publish(store: ObjectStore, point: RestorePoint, pace: Pace) -> PointRef:
 
 def list_points(store: ObjectStore) -> list[PointRef]:
     """Return every restore point, newest first; a damaged one has its `problem`, and hides no other."""
-    found = in_order(lambda stored: _looked_at(store, stored), store.list(FOLDER))
+    lanes = min(store.lanes, DOCUMENTS)
+    found = in_order(lambda stored: _looked_at(store, stored), store.list(FOLDER), lanes)
     return sorted((ref for ref in found if ref), key=lambda ref: (ref.time, ref.key), reverse=True)
 
 
@@ -132,7 +133,7 @@ def _parse(store: ObjectStore, key: str, data: bytes) -> RestorePoint:
         raise DamagedError(f"{called} is not named as a manifest is.", hint)
     if digest(data, id_key(store)) != name.id:
         raise DamagedError(f"{called} has other bytes than its name says.", hint)
-    point = from_bytes(RestorePoint, data, called)
+    point = from_bytes(RestorePoint, data, called, known=FORMAT_ANCHORED)
     problem = _problem(point, data)
     if problem:
         raise DamagedError(f"{called} cannot be used: {problem}.", hint)
@@ -144,6 +145,8 @@ def _parse(store: ObjectStore, key: str, data: bytes) -> RestorePoint:
 def _problem(point: RestorePoint, data: bytes) -> str | None:
     if len(data) > MAX_MANIFEST:
         return f"its manifest has {len(data)} bytes, more than {MAX_MANIFEST}"
+    if point.format != format_of(entry for _, entry in files_of(point)):
+        return "it has anchors in format 1, or none in format 2"
     if point.started.tzinfo is None or point.finished.tzinfo is None:
         return "a time has no time zone"
     for source in (point.redis, point.faiss):
@@ -159,8 +162,11 @@ def _entry_problem(name: str, entry: FileEntry) -> str | None:
         return f"the path {name!r} {said}"
     if not _SHA256.fullmatch(entry.sha256):
         return f"{name!r} has no SHA-256"
-    if not all(ID.fullmatch(identity) for identity in entry.objects):
+    names, anchors = all(map(NAME.fullmatch, entry.objects)), all(map(ID.fullmatch, entry.anchors))
+    if not names or not anchors:
         return f"{name!r} names an object that cannot exist"
+    if any(map(has_anchors, entry.objects)) != bool(entry.anchors):
+        return f"{name!r} has anchors that no object of it has, or lacks those that one has"
     if not len(entry.objects) <= entry.size <= len(entry.objects) * MAX_CHUNK:
         return f"{name!r} cannot have {entry.size} bytes in {len(entry.objects)} objects"
     return None

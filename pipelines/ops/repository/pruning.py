@@ -15,6 +15,7 @@ from pipelines.ops.errors import OpsError
 from pipelines.ops.repository.condemned import Listed, read_lists, read_records
 from pipelines.ops.repository.condemning import condemn, sort_objects
 from pipelines.ops.repository.deleting import (
+    Outcome,
     OverError,
     Pretended,
     Right,
@@ -25,7 +26,7 @@ from pipelines.ops.repository.deleting import (
 )
 from pipelines.ops.repository.needed import Needed
 from pipelines.ops.repository.proofs import FOLDER as PROOFS
-from pipelines.ops.repository.store import ObjectStore
+from pipelines.ops.repository.store import LockedError, ObjectStore
 from pipelines.ops.repository.tally import Tally
 from pipelines.ops.repository.times import Times
 
@@ -39,7 +40,8 @@ class PruneReport:
     """What a prune found and did, or with `dry` would do; in `ripe_in` seconds more may be deleted.
 
     Of all objects: `needed` by points; `waiting` in lists that are not ripe; `fresh`, not needed but too
-    young to be condemned; `condemned` newly; `deleted`. With `hidden` the store keeps what was deleted as
+    young to be condemned; `condemned` newly; `deleted`; `locked`, which the store let nobody delete, so
+    that they are condemned anew. With `hidden` the store keeps what was deleted as
     older versions, so that the space is not free. `proofs` is how many were removed whose point is gone.
     """
 
@@ -49,6 +51,7 @@ class PruneReport:
     fresh: Tally
     condemned: Tally
     deleted: Tally
+    locked: Tally
     hidden: bool
     proofs: int
     ripe_in: float | None
@@ -63,6 +66,7 @@ class _SecondPass:
     lists: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
     deleted: Tally = field(default_factory=Tally)
+    locked: Tally = field(default_factory=Tally)
     hidden: bool = False
 
 
@@ -90,9 +94,11 @@ class Pruner:
             self.store, needed, unripe, gone=second.gone, times=self.times, progress=progress
         )
         orphans = [key for key, point in proofs if point not in needed.points]
+        removed = len(orphans)
         if not dry:
             condemn(self.store, found.guilty, self.now())
-            self._clear([*orphans, *self._dead_records()])
+            removed = self._clear(orphans)
+            self._clear(self._dead_records())
         return PruneReport(
             dry=dry,
             needed=found.needed,
@@ -100,8 +106,9 @@ class Pruner:
             fresh=found.fresh,
             condemned=found.condemned,
             deleted=second.deleted,
+            locked=second.locked,
             hidden=second.hidden,
-            proofs=len(orphans),
+            proofs=removed,
             ripe_in=self._ripe_in(unripe, new=bool(found.guilty)),
         )
 
@@ -132,16 +139,24 @@ class Pruner:
         doomed = doomed_by(there, done.needed)
         # Closed before the record goes, whatever ends this: by then nothing is being deleted any more.
         with closing(delete_doomed(doomed, right, progress)) as deleted:
-            for stored, free in deleted:
-                done.deleted = done.deleted.and_one(stored)
-                done.hidden = done.hidden or not free
+            for stored, outcome in deleted:
+                if outcome is Outcome.LOCKED:
+                    done.locked = done.locked.and_one(stored)
+                else:
+                    done.deleted = done.deleted.and_one(stored)
+                done.hidden = done.hidden or outcome is Outcome.HIDDEN
         done.lists = frozenset(one.key for one in there)
         done.gone = frozenset(doomed) if done.dry else frozenset()
         self._clear([] if done.dry else done.lists)
 
-    def _clear(self, keys: Iterable[str]) -> None:
+    def _clear(self, keys: Iterable[str]) -> int:
+        """Delete what is not locked; return how much that was."""
+        cleared = 0
         for key in keys:
-            self.store.delete(key)
+            with suppress(LockedError):
+                self.store.delete(key)
+                cleared += 1
+        return cleared
 
     def _dead_records(self) -> list[str]:
         now = self.store.clock()

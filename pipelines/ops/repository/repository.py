@@ -1,7 +1,7 @@
 """The repository: files in, restore points out, over any object store."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from platform import node
@@ -20,13 +20,16 @@ from pipelines.ops.repository import (
     restoring,
     storing,
 )
+from pipelines.ops.repository.caching import Cache
 from pipelines.ops.repository.chunking import FastCdc
 from pipelines.ops.repository.config import RepositoryConfig, check_same, read_config, write_config
+from pipelines.ops.repository.folder import FolderStore
 from pipelines.ops.repository.guarding import PACE, Pace, outlast_prunes
 from pipelines.ops.repository.measuring import Stats, measure
 from pipelines.ops.repository.needed import needed_by
 from pipelines.ops.repository.passphrase import Passphrase
 from pipelines.ops.repository.points import PointRef
+from pipelines.ops.repository.preceding import preceding_points
 from pipelines.ops.repository.proofs import Standing
 from pipelines.ops.repository.pruning import Pruner, PruneReport
 from pipelines.ops.repository.sealed import below, cuts, seen_alike
@@ -46,13 +49,15 @@ def _utc_now() -> datetime:
 class Repository:
     """A store whose config has been read. It keeps no state, so any number of them may be used at once.
 
-    Where the repository is encrypted, `store` is the one that seals and opens.
+    Where the repository is encrypted, `store` is the one that seals and opens. `cache` is what a backup has
+    near of a far one.
     """
 
     store: ObjectStore
     config: RepositoryConfig
     now: Callable[[], datetime] = _utc_now
     pace: Pace = PACE
+    cache: Cache | None = None
 
     @classmethod
     def open(cls, store: ObjectStore, passphrase: Passphrase | None = None) -> Self:
@@ -88,21 +93,46 @@ class Repository:
             # Another process made it meanwhile.
             return cls.open(store, passphrase)
 
+    def with_cache(self, folder: Path) -> Self:
+        """Return the same, with a folder for what later backups compare with; of no use to a near store."""
+        if self.store.near:
+            return self
+        near = seen_alike(self.store, FolderStore(folder / str(self.config.id)))
+        return replace(self, cache=Cache(near))
+
     def check_writable(self) -> None:
         """Raise what storing would raise when nothing can be stored here now, such as on a read-only disk."""
         self.store.check_writable()
 
+    def preceding(self, host: str) -> Iterator[RestorePoint]:
+        """Yield backups not known to be damaged, newest first, those of the machine before others.
+
+        Of a far store without a cache none: nothing is compared with them.
+        """
+        if self.store.near or self.cache:
+            yield from preceding_points(self.store, self.load, self.standing, host)
+
     def store_files(
-        self, files: Iterable[tuple[str, Path | BinaryIO]], progress: Progress | None = None
+        self,
+        files: Iterable[tuple[str, Path | BinaryIO]],
+        progress: Progress | None = None,
+        before: Mapping[str, FileEntry] | None = None,
     ) -> StoredFiles:
         """Store each (path, file) until its end, and return the entries in order, with what it took.
 
         An object that is there already is reused when its size is plausible; its bytes are not read again
         (`check_bytes` does that). Memory is bounded by some chunks per core. Nothing is visible before
-        `publish`.
+        `publish`. `before` has for some paths the file as an earlier point of this repository has it: where
+        the store is near, or there is a cache, a chunk that resembles one of that is stored as what it
+        differs in.
         """
         return storing.store_files(
-            self.store, FastCdc(cuts(self.store, self.config.chunker)), files, progress
+            self.store,
+            FastCdc(cuts(self.store, self.config.chunker)),
+            files,
+            progress,
+            before=before,
+            cache=self.cache,
         )
 
     def publish(self, point: RestorePoint) -> PointRef:

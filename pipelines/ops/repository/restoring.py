@@ -56,7 +56,7 @@ def restore_files(
     paths = [file.path for file in files]
     _check_paths(paths)
     pieces = ((file.entry, one) for file in files for one in file.entry.objects)
-    chunks = in_order(lambda piece: _fetch(store, *piece), pieces)
+    chunks = in_order(lambda piece: _fetch(store, *piece), pieces, store.lanes)
     try:
         with closing(chunks), beneath.opened_folder(folder, create=True):
             # The disk syncs files that are done while the next are written.

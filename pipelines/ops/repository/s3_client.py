@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pydantic import SecretStr
 
 from pipelines.ops.errors import UsageError
-from pipelines.ops.repository.parallel import THREADS
 from pipelines.ops.repository.place import S3Place
 
 try:
@@ -21,16 +20,13 @@ except ImportError as error:
         " -r requirements-s3.lock`.",
     ) from error
 
-from pipelines.ops.repository.s3 import S3Store
+from pipelines.ops.repository.s3 import GLANCES, S3Store
+from pipelines.ops.repository.s3_patience import Patience
 
-CONNECT_S = 10
-READ_S = 60
-"""How long one try waits for a connection, and then for each piece of an answer."""
-TRIES = 4
-"""How often a request is sent before it is an error; botocore waits up to 1, 2 and 4 s between them."""
+PATIENCE = Patience()
 
 
-def opened(place: S3Place, say: Callable[[str], None], *, tries: int = TRIES) -> S3Store:
+def opened(place: S3Place, say: Callable[[str], None], patience: Patience = PATIENCE) -> S3Store:
     """Return the store at a place, reached with the credentials of the place or of this machine.
 
     Raises UsageError when the AWS configuration cannot be used.
@@ -51,22 +47,23 @@ def opened(place: S3Place, say: Callable[[str], None], *, tries: int = TRIES) ->
             "s3",
             endpoint_url=place.endpoint,
             verify=str(place.ca) if place.ca else None,
-            config=_config(place, tries),
+            config=_config(place, patience),
         )
     except (botocore.exceptions.BotoCoreError, ValueError) as error:
         raise UsageError(
             f"{place} cannot be opened: {error}.",
             "Look at the AWS_ variables and at the AWS configuration of this user.",
         ) from error
-    return S3Store(client, place, say, tries=tries)
+    return S3Store(client, place, say, patience)
 
 
-def _config(place: S3Place, tries: int) -> Config:
+def _config(place: S3Place, patience: Patience) -> Config:
     return Config(
-        connect_timeout=CONNECT_S,
-        read_timeout=READ_S,
-        retries={"mode": "standard", "total_max_attempts": tries},
-        max_pool_connections=2 * THREADS,
+        connect_timeout=patience.connect,
+        read_timeout=patience.read,
+        # Tried again by our own hand, where a body that breaks off is tried again too.
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=GLANCES,
         s3={"addressing_style": "path" if place.path_style else "auto"},
         # Sums are sent by our own hand: the trailer that botocore would add is refused by many stores.
         request_checksum_calculation="when_required",

@@ -7,16 +7,27 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
+    LoginError,
     NoCredentialsError,
     PartialCredentialsError,
     ReadTimeoutError,
     SSLError,
+    SSOError,
+    TokenRetrievalError,
 )
+from botocore.parsers import ResponseParserError
 
 from pipelines.ops.errors import OpsError, UnreachableError, UsageError
 from pipelines.ops.repository.place import S3Place
-from pipelines.ops.repository.store import AbsentError, ArchivedError, KeyTakenError, StoreFullError
+from pipelines.ops.repository.store import (
+    AbsentError,
+    ArchivedError,
+    KeyTakenError,
+    LockedError,
+    StoreFullError,
+)
 
 ABSENT = ("NoSuchKey", "404", "NotFound")
 TAKEN = ("PreconditionFailed", "412")
@@ -44,11 +55,15 @@ _REASONS = (
             "XAdminUserNotFound",
             "SignatureDoesNotMatch",
             "InvalidToken",
-            "ExpiredToken",
             "401",
         ),
         "the store does not take these credentials ({code})",
         "Correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the files that their _FILE names.",
+    ),
+    (
+        ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"),
+        "these credentials have expired ({code})",
+        "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to new ones.",
     ),
     (
         ("RequestTimeTooSkewed", "RequestExpired"),
@@ -76,6 +91,22 @@ _REASONS = (
     (BUSY, "others write it at the same moment", "Run the command again."),
 )
 _SHOWN = 200
+_LOCKS_NOTHING = ("missing object lock", "missing objectlock")
+_NO_CREDENTIALS = (CredentialRetrievalError, LoginError, SSOError, TokenRetrievalError)
+_SILENCES: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
+    (
+        (SSLError,),
+        "the certificate of {where} is not trusted",
+        "Set AWS_CA_BUNDLE to the file of its authority.",
+    ),
+    (
+        (EndpointConnectionError, ConnectTimeoutError),
+        "{where} cannot be reached",
+        "Look at the network, and at AWS_ENDPOINT_URL_S3.",
+    ),
+    ((ReadTimeoutError,), "{where} does not answer", "Look at the store; try again."),
+    ((ResponseParserError,), "{where} gives answers that are none", "Look at what is before the store."),
+)
 
 
 @contextmanager
@@ -85,7 +116,7 @@ def sentences(place: S3Place, verb: str, key: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise _refusal(error, place, verb, key) from error
-    except (BotoCoreError, OSError) as error:
+    except (BotoCoreError, ResponseParserError, OSError) as error:
         raise _silence(error, place, f"Cannot {verb} {key} in {named(place)}") from error
 
 
@@ -114,13 +145,35 @@ def _refusal(error: ClientError, place: S3Place, verb: str, key: str) -> OpsErro
     region = _region_of(error)
     if region and code in (*_ELSEWHERE, "400"):
         return UnreachableError(f"{failed}: the bucket is in region {region}.", f"Set AWS_REGION={region}.")
+    kept = _kept(error, place, failed)
+    if kept is not None:
+        return kept
+    what, hint = _reason(code, error)
+    kind = StoreFullError if code in _FULL else UnreachableError
+    return kind(f"{failed}: {what}.", hint)
+
+
+def _kept(error: ClientError, place: S3Place, failed: str) -> OpsError | None:
+    """Return what is to be said of locks and archives."""
+    code = code_of(error)
+    if code == "ObjectLockConfigurationNotFoundError" or _says(error, *_LOCKS_NOTHING):
+        return UsageError(
+            f"{failed}: the bucket {place.bucket} locks nothing.",
+            "Make a bucket with object lock, or take SYNAPSE_S3_OBJECT_LOCK_DAYS away.",
+        )
+    if _says(error, "object lock", "worm protected"):
+        return LockedError(f"{failed}: the store has it locked.", "Wait until its lock is over.")
     if code == "InvalidObjectState":
         return ArchivedError(
             f"{failed}: the store has moved it to an archive.", "Restore that object there, then try again."
         )
-    what, hint = _reason(code, error)
-    kind = StoreFullError if code in _FULL else UnreachableError
-    return kind(f"{failed}: {what}.", hint)
+    return None
+
+
+def _says(error: ClientError, *words: str) -> bool:
+    """Tell whether the store's own words have one of these; of locks every store has other codes."""
+    said = str(error.response.get("Error", {}).get("Message", "")).lower()
+    return any(word in said for word in words)
 
 
 def _reason(code: str, error: ClientError) -> tuple[str, str]:
@@ -139,17 +192,14 @@ def _silence(error: Exception, place: S3Place, failed: str) -> OpsError:
             f"{failed}: there are no credentials for it.",
             "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or their _FILEs.",
         )
-    if isinstance(error, SSLError):
-        return UnreachableError(
-            f"{failed}: the certificate of {where} is not trusted.",
-            "Set AWS_CA_BUNDLE to the file of its authority.",
+    if isinstance(error, _NO_CREDENTIALS):
+        return UsageError(
+            f"{failed}: the credentials for it cannot be had ({type(error).__name__}).",
+            "Look at the AWS configuration of this user, and log in again where it asks for that.",
         )
-    if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
-        return UnreachableError(
-            f"{failed}: {where} cannot be reached.", "Look at the network, and at AWS_ENDPOINT_URL_S3."
-        )
-    if isinstance(error, ReadTimeoutError):
-        return UnreachableError(f"{failed}: {where} does not answer.", "Look at the store; try again.")
+    for kinds, what, hint in _SILENCES:
+        if isinstance(error, kinds):
+            return UnreachableError(f"{failed}: {what.format(where=where)}.", hint)
     return UnreachableError(
         f"{failed}: the connection to {where} broke ({type(error).__name__}).", "Run the command again."
     )

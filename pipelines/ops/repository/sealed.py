@@ -49,6 +49,21 @@ class SealedStore:
         """Where the store below is."""
         return self.below.place
 
+    @property
+    def near(self) -> bool:
+        """Whether the store below is."""
+        return self.below.near
+
+    @property
+    def lanes(self) -> int:
+        """As many as the store below has."""
+        return self.below.lanes
+
+    @property
+    def glances(self) -> int:
+        """As many as the store below has."""
+        return self.below.glances
+
     def alike(self, other: ObjectStore) -> "SealedStore":
         """Return another place, such as a copy, seen with the same keys."""
         return SealedStore(other, self.keys)

@@ -36,6 +36,10 @@ class TooLargeError(DamagedError):
     """A stored value is larger than anything that is ever written under such a key."""
 
 
+class LockedError(OpsError):
+    """The store keeps the value from being deleted or replaced for some time, whoever asks."""
+
+
 class StoreFullError(OpsError):
     """There is no space left; nothing of the value can be seen."""
 
@@ -60,6 +64,18 @@ class ObjectStore(Protocol):
     def place(self) -> str:
         """What an operator calls this store, for error sentences."""
 
+    @property
+    def near(self) -> bool:
+        """Tell whether reading costs little, so that a backup may look at what is there already."""
+
+    @property
+    def lanes(self) -> int:
+        """How many requests at once pay: as many as there are cores, or more where each has to travel."""
+
+    @property
+    def glances(self) -> int:
+        """How many looks at sizes and times pay at once, which need no memory."""
+
     def put(self, key: str, data: bytes, *, replace: bool = False) -> None:
         """Store a value, whole at once. Without `replace` a present key is a `KeyTakenError`.
 
@@ -67,7 +83,10 @@ class ObjectStore(Protocol):
         """
 
     def settle(self, keys: Iterable[str]) -> None:
-        """Return when the present values of these keys survive a power loss, whoever put them."""
+        """Return when the present values of these keys survive a power loss, whoever put them.
+
+        A store that locks values has each of them locked for as long as what is put now.
+        """
 
     def check_writable(self) -> None:
         """Raise what `put` would raise when nothing can be stored here now; leaves nothing behind."""
@@ -94,7 +113,7 @@ class ObjectStore(Protocol):
         """Return the store's own time in seconds, which every machine that uses the store shares."""
 
     def delete(self, key: str) -> bool:
-        """Remove a value; a missing one is already removed.
+        """Remove a value; a missing one is already removed. LockedError when the store keeps it for now.
 
         False when the store keeps the removed value as an older version, so that its space is not free.
         """

@@ -132,7 +132,17 @@ def _swap(both: _Swap, *, safety: bool) -> None:
     except BaseException as error:
         _undo(both, error)
         raise
-    end(work, both.journal)
+    _finish(both)
+
+
+def _finish(both: _Swap) -> None:
+    """End a restore that went well, also when it is told to end meanwhile: there is no way back any more."""
+    try:
+        end(both.work, both.journal)
+    except KeyboardInterrupt:
+        end(both.work, both.journal)
+        both.work.watch.note("The new data is in its place.")
+        raise
 
 
 def _swap_paused(both: _Swap, *, safety: bool) -> None:

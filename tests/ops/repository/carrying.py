@@ -4,23 +4,16 @@ import sys
 from pathlib import Path
 
 from pipelines.ops.copying import carry_out, plan_copy
-from pipelines.ops.reporting import SilentReporter
 from pipelines.ops.repository import FolderStore, Repository
+from tests.damage.killing import StepByStep, say
 from tests.passphrases import of_kind
-
-
-def say(text: str) -> None:
-    """Tell the test."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
 
 if __name__ == "__main__":
     here, there, phrase = sys.argv[1:]
     source = Repository.open(FolderStore(Path(here)))
     target = Repository.open_or_create(FolderStore(Path(there)), of_kind(phrase or None))
     say("ready")
-    items = carry_out(source, target, plan_copy(source, target, []), SilentReporter())
+    items = carry_out(source, target, plan_copy(source, target, []), StepByStep())
     for item in items:
         say(f"{item.state.value} {item.copy}")
     say("ended")

@@ -17,6 +17,8 @@ from pipelines.ops import model
 from pipelines.ops.model import FaissSource, RedisSource, RestorePoint
 from pipelines.ops.repository import FolderStore, InMemoryStore, Repository
 from pipelines.ops.repository.config import RepositoryConfig
+from tests.ops.repository.chains import Chain, changed, records
+from tests.unchecked import not_checked
 
 PAGE = Path(__file__).parents[3] / "backups" / "README.md"
 MODELS = [
@@ -94,6 +96,23 @@ def test_a_stranger_restores_with_the_recipe(tmp_path: Path, tools: str) -> None
         assert (tmp_path / "out" / "faiss" / name).read_bytes() == data
     assert (tmp_path / "out" / "redis" / "text" / "zeros").read_bytes() == contents["text/zeros"]
     assert not (tmp_path / "out" / "redis" / "big").exists()
+
+
+def test_a_stranger_restores_what_has_anchors(tmp_path: Path) -> None:
+    """The page's program reads differences too, with the machine's own `zstd`."""
+    if shutil.which("zstd") is None:
+        not_checked("there is no zstd program here")
+    chain = Chain(Repository.create(FolderStore(tmp_path / "r")))
+    lines = records(1)
+    for number in range(3):
+        lines = changed(lines, number)
+        chain.add(b"".join(lines))
+    (tmp_path / "restore.py").write_text(recipe())
+    for number, (ref, data) in enumerate(chain.contents.items()):
+        argv = [sys.executable, "-I", "-S", "restore.py", "r", f"r/{ref.key}", f"out-{number}"]
+        subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
+        assert (tmp_path / f"out-{number}" / "faiss" / "file").read_bytes() == data
+    assert chain.files[0].anchors
 
 
 def test_the_recipe_notices_a_changed_byte(tmp_path: Path, tools: str) -> None:

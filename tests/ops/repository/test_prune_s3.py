@@ -1,6 +1,7 @@
 """Prune on a real S3 server: by its own clock, and without a lie about a bucket that keeps versions."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -9,7 +10,7 @@ import pytest
 from pipelines.ops.errors import UnreachableError
 from pipelines.ops.repository import Repository
 from tests.ops.repository.keeping import Kept, keys
-from tests.s3.between import Answer, spoiled
+from tests.s3.between import Answer, Ask, between, spoiled
 from tests.s3.versitygw import BUCKET, S3Server, s3_server, store_of
 
 AGED_S = 13 * 3600.0
@@ -92,3 +93,34 @@ def test_a_bucket_with_versions_hides_and_does_not_free(tmp_path: Path) -> None:
     assert len(found["DeleteMarkers"]) == 1
     assert len(found["Versions"]) == 1
     assert isinstance(kept.repository, Repository)
+
+
+def test_a_listing_of_before_condemns_nothing_that_was_put_again(server: S3Server) -> None:
+    """A point, and the new time of its object, are missing from the listings; the object itself tells it."""
+    before: dict[str, bytes] = {}
+    told: list[str] = []
+
+    def decide(method: str, path: str, ask: Ask) -> Answer:
+        answer = ask()
+        if method == "GET" and "list-type" in path and ("points%2F" in path or "objects%2F" in path):
+            told.append(path)
+            answer.body = before.setdefault(path, answer.body)
+        return answer
+
+    kept = Kept()
+    place = server.environ("stale")
+    kept.use(store_of(place))
+    kept.repository.forget(kept.backup(b"comes back"))
+    age(server)
+    assert kept.repository.prune().condemned.objects == 1
+    age(server)
+    with between(server.endpoint, decide) as address:
+        store = store_of(place | {"AWS_ENDPOINT_URL_S3": address})
+        far = replace(kept.repository, store=store)
+        assert far.prune(dry=True).deleted.objects == 1
+        kept.backup(b"comes back")
+        told.clear()
+        assert far.prune().deleted.objects == 0
+        assert set(told) == set(before)
+    assert kept.objects() == keys(b"comes back")
+    kept.check()

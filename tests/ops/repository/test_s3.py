@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.ops.errors import ExitCode, OpsError, UnreachableError, UsageError
 from pipelines.ops.repository import Repository, store_at
+from pipelines.ops.repository.s3_patience import Patience
 from pipelines.ops.repository.store import ArchivedError, Stored, StoreFullError
 from pipelines.ops.settings import load
 from tests.certificates import made_in
@@ -17,10 +18,10 @@ from tests.s3.between import refusing
 from tests.s3.versitygw import BUCKET, S3Server, s3_server, store_of
 
 
-def refusal(environ: dict[str, str], *, tries: int = 1) -> OpsError:
+def refusal(environ: dict[str, str]) -> OpsError:
     """Return what reading the config says."""
     with pytest.raises(OpsError) as caught:
-        Repository.open(store_of(environ, tries=tries))
+        Repository.open(store_of(environ, patience=Patience(tries=1)))
     for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         assert environ.get(name, "-" * 80) not in f"{caught.value!r} {caught.value.__cause__!r}"
     return caught.value

@@ -5,9 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from pipelines.ops.errors import OpsError, UnreachableError
+from pipelines.ops.repository.s3_patience import Patience
 from pipelines.ops.repository.store import KeyTakenError, UnreadableError
 from tests.s3.between import Answer, Spoil, spoiled, unconditional
 from tests.s3.versitygw import S3Server, store_of
+
+QUICK = Patience(first=0.001, most=0.01)
 
 
 def once(spoil: Callable[[Answer], Answer | None], method: str, times: int = 1) -> Spoil:
@@ -51,7 +54,7 @@ def test_a_value_that_stays_spoiled_is_an_error(
     store_of(place).put("config", b"0123456789")
     with spoiled(server.endpoint, once(spoil, "GET", times=100)) as address:
         with pytest.raises(kind) as caught:
-            store_of(place | {"AWS_ENDPOINT_URL_S3": address}).get("config", limit=100)
+            store_of(place | {"AWS_ENDPOINT_URL_S3": address}, patience=QUICK).get("config", limit=100)
         assert "config" in caught.value.what
 
 
@@ -112,6 +115,6 @@ def test_a_store_without_conditions_says_so_once(server: S3Server, place: dict[s
 def test_creators_that_stay_in_a_race_end(server: S3Server, place: dict[str, str]) -> None:
     """A store that always says that another is just writing is given up on, with words."""
     with spoiled(server.endpoint, _refuse_puts(409, "ConditionalRequestConflict")) as address:
-        store = store_of(place | {"AWS_ENDPOINT_URL_S3": address})
+        store = store_of(place | {"AWS_ENDPOINT_URL_S3": address}, patience=QUICK)
         with pytest.raises(OpsError, match="at the same moment"):
             store.put("points/busy", b"")

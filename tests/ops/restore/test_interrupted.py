@@ -9,8 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from app.stores.index.layout import restore_marker
+from pipelines.ops.restore import journal as journals
+from pipelines.ops.restore.flow import restore
+from pipelines.ops.restore.swap import marks, unmark_when_free
 from tests.ending import ended
 from tests.ops.restore.stack import Stack, stack
 
@@ -54,12 +58,10 @@ def synapse(one: Stack, *arguments: str, stderr: int = subprocess.PIPE) -> "subp
 )
 def test_a_restore_that_is_told_to_end(one: Stack, signals: tuple[signal.Signals, ...]) -> None:
     """It puts the old data back, also when it is told again meanwhile, or its terminal is gone."""
-    with one.client() as client:  # so much that the swap lasts until the signal comes
-        for number in range(80):
-            client.set(f"large:{number}", os.urandom(1_000_000))
     one.backup(one.work())
     with one.client() as client:
         client.set("later", 1)
+        client.config_set("key-load-delay", 200)  # in µs: the swap lasts until the signal comes
     before = one.state()
     process = synapse(one, "restore", "latest", "--yes", "--json")
     with ended(process):
@@ -69,6 +71,9 @@ def test_a_restore_that_is_told_to_end(one: Stack, signals: tuple[signal.Signals
             told.append(line)
             if "Swap the data of Redis" in line:
                 process.send_signal(signals[0])
+            if "Roll back" in line:
+                with one.client() as client:
+                    client.config_set("key-load-delay", 0)
             if "Roll back" in line or "Swap the old data back" in line:
                 for number in signals[1:]:
                     process.send_signal(number)
@@ -80,6 +85,29 @@ def test_a_restore_that_is_told_to_end(one: Stack, signals: tuple[signal.Signals
         assert client.get("later") == b"1"
     assert one.state() == before
     assert not restore_marker(one.work().data_dir).exists()
+
+
+def test_a_restore_that_is_told_to_end_too_late(one: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the new data is found right it stays, writable and without a trace of the restore."""
+    work = one.work()
+    point = one.backup(work)
+    with one.client() as client:
+        client.set("later", 1)
+    waiting = [KeyboardInterrupt]
+
+    def unmark(client: redis.Redis) -> None:
+        if waiting:
+            raise waiting.pop()
+        unmark_when_free(client)
+
+    monkeypatch.setattr("pipelines.ops.restore.swap.unmark_when_free", unmark)
+    with pytest.raises(KeyboardInterrupt):
+        restore(work, point)
+    assert journals.read(work.data_dir) is None
+    with one.client() as client:
+        assert not client.exists("later")
+        assert client.set("writable", 1)
+        assert marks(client) == []
 
 
 def test_a_restore_that_nobody_reads(one: Stack) -> None:

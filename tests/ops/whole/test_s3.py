@@ -1,6 +1,7 @@
 """Every command with its repository on S3, and two machines that write to one bucket at once."""
 
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -42,6 +43,7 @@ def run(request: pytest.FixtureRequest, s3: S3Server, live: LiveServer, tmp_path
     installation = {
         "DATA_DIR": str(tmp_path / "data"),
         "SYNAPSE_SCRATCH_DIR": str(tmp_path / "scratch"),
+        "SYNAPSE_CACHE_DIR": str(tmp_path / "cache"),
         "REDIS_PORT": str(live.address.port),
         "REDIS_PASSWORD": live.address.password,
         "API_PORT": "1",
@@ -62,6 +64,19 @@ def run(request: pytest.FixtureRequest, s3: S3Server, live: LiveServer, tmp_path
         return json.loads(done.stdout)
 
     return call
+
+
+@pytest.mark.parametrize("run", KINDS, ids=["plain", "encrypted"], indirect=True)
+def test_little_is_sent_when_little_changed(run: Run, live: LiveServer) -> None:
+    """What the last backup sent is kept near, and compared with; a point that needs it is proven from S3."""
+    values = random.Random(1)
+    with live.client() as client:
+        client.mset({f"key:{number}": values.randbytes(200).hex() for number in range(10_000)})
+        first = run("backup", "--only", "redis")
+        client.mset({f"key:{number}": values.randbytes(200).hex() for number in range(0, 10_000, 200)})
+        second = run("backup", "--only", "redis")
+    assert second["proof"]["good"]
+    assert second["bytes_new"] < first["bytes_new"] / 25
 
 
 @pytest.mark.parametrize("run", KINDS, ids=["plain", "encrypted"], indirect=True)
