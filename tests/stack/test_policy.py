@@ -332,6 +332,17 @@ def test_ops_does_not_write_in_the_clear_when_the_file_was_not_added(
         assert "passphrase" not in {secret["source"] for secret in service["secrets"]}
 
 
+def test_the_schedule_works_where_ops_does(form: tuple[str, dict[str, Any]]) -> None:
+    """Same repository, scratch room and cache: it is told all that `ops` is, and its own besides."""
+    ops, scheduler = form[1]["ops"], form[1]["scheduler"]
+    told = {name: scheduler["environment"].get(name) for name in ops["environment"]}
+    assert told == ops["environment"]
+    assert scheduler["environment"]["SYNAPSE_CACHE_DIR"] == "/scratch/cache"
+    assert {name for name in scheduler["environment"] if name not in told} == {"SYNAPSE_SCHEDULE_LISTEN"}
+    volumes = [{mount["target"]: mount["source"] for mount in one["volumes"]} for one in (ops, scheduler)]
+    assert volumes[0].items() <= volumes[1].items()
+
+
 def test_mounts(form: tuple[str, dict[str, Any]]) -> None:
     """Nothing but this is mounted, no socket and no folder of the machine; sources in development alone."""
     name, found = form
