@@ -3,11 +3,13 @@
 import io
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from threading import Event
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -182,6 +184,32 @@ def test_a_cache_may_be_lost_or_rot(far: Chain) -> None:
     assert cached(far) == set(entry.objects)
     entry, figures = far.add(b"".join(changed(lines, 3)))
     assert entry.anchors
+    far.check()
+
+
+def test_two_containers_share_a_cache(far: Chain, tmp_path: Path) -> None:
+    """What one removes while the other compares with it is stored whole, and every point is whole."""
+    other = far.repository.with_cache(tmp_path / "cache").cache
+    assert other
+    ended = Event()
+
+    def trim() -> int:
+        rounds = 0
+        while not ended.is_set():
+            other.trim([])
+            rounds += 1
+        return rounds
+
+    lines = records(1)
+    with ThreadPoolExecutor(1) as pool:
+        trimmed = pool.submit(trim)
+        try:
+            for number in range(4):
+                lines = changed(lines, number)
+                far.add(b"".join(lines))
+        finally:
+            ended.set()
+        assert trimmed.result() > 1
     far.check()
 
 
