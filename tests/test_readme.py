@@ -7,14 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from configparser import ConfigParser
 from pathlib import Path
 
 import httpx
 import pytest
 
 from pipelines.ops.errors import ExitCode
-from pipelines.ops.schedule.child import GRACE_S
 from pipelines.ops.schedule.status import METRICS
 from tests.ending import ended
 
@@ -138,18 +136,6 @@ def test_the_metrics_are_those_of_the_table() -> None:
     cells = re.findall(r"^\| (`[a-z].*?) \| ", chapter, re.MULTILINE)
     table = {name for cell in cells for name in re.findall(r"`([a-z_]+)`", cell)}
     assert table == {"up", *METRICS}
-
-
-def test_the_unit_of_systemd_runs_the_command() -> None:
-    """It is a unit with the parts that systemd asks for, and gives a job its minute to end."""
-    block = re.search(r"^```ini\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
-    assert block
-    unit = ConfigParser()
-    unit.read_string(block[1])
-    service = unit["Service"]
-    assert service["ExecStart"] == f"{service['WorkingDirectory']}/.venv/bin/synapse schedule"
-    assert int(service["TimeoutStopSec"]) > GRACE_S
-    assert service["KillMode"] == "mixed"
 
 
 def test_the_exit_codes_are_those_of_the_table() -> None:

@@ -24,6 +24,8 @@ OF_OTHERS = (
     "dependency failed to start",
     "undefined secret model_api_key (write MODEL_API_KEY into",
     "socket() [::]:8080 failed",
+    "undefined secret notify_webhook (write SYNAPSE_NOTIFY_WEBHOOK into",
+    "Failed to set up mount namespacing",
 )
 """What Docker, compose and nginx say in their own words."""
 

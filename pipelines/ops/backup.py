@@ -89,7 +89,7 @@ def store(
     """Store captured files and publish their restore point."""
     figures = Figures()
     redis_source = faiss_source = None
-    before = list(islice(work.repository.preceding(work.host), _COMPARED))
+    before = list(islice(work.repository.preceding(work.host), _COMPARED)) if work.repository.compares else []
     if cut is not None:
         old = next((one.redis.files for one in before if one.redis), ())
         files, taken = _stored(work, "Redis", cut.files, old)
@@ -97,6 +97,7 @@ def store(
     if documents is not None:
         old = next((one.faiss.files for one in before if one.faiss), ())
         files, taken = _stored(work, "the indexes", documents.files, old)
+        taken += Figures(objects_reused=sum(len(entry.objects) for entry in documents.known))
         faiss_source, figures = documents.source(files), figures + taken
     sources = (redis_source, faiss_source)
     point = RestorePoint(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pipelines.ops.containers.docker import SCHEDULER_HOST
 from pipelines.ops.errors import NothingError, RefusedError
 from pipelines.ops.reporting import Reporter
 from pipelines.ops.repository import PointRef, Repository, Standing
@@ -14,8 +15,11 @@ from pipelines.ops.retention import NEWEST_PROVEN, Candidate, Policy, State, ret
 NO_RULE = "no rule keeps it"
 DAMAGED = "damaged, and a newer one is proven"
 BY_NAME = "named"
-_CONTAINER = re.compile(r"[0-9a-f]{12}")
-"""A container's name for itself is a new one in each run: what `ops` takes would be of as many machines."""
+_CONTAINER = re.compile(rf"[0-9a-f]{{12}}|{SCHEDULER_HOST}")
+"""A container's name for itself is a new one in each run: what `ops` takes would be of as many machines.
+
+What the service `scheduler` takes is of the same machine.
+"""
 
 
 @dataclass(frozen=True, slots=True)

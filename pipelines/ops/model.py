@@ -66,8 +66,21 @@ class Canary(_Written):
     scores: tuple[float, ...]
 
 
+class FileStamp(_Written):
+    """What changes when a file is written to or replaced, as of its capture; times in ns since 1970."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+
 class IndexFacts(_Written):
-    """A FAISS index: `path` is its file in the source, or None when it is derived from documents."""
+    """A FAISS index: `path` is its file in the source, or None when it is derived from documents.
+
+    `stamp` is that of the file, unless it was written to just before: then its times do not tell enough.
+    """
 
     path: str | None
     index_type: str
@@ -75,6 +88,7 @@ class IndexFacts(_Written):
     metric: str
     count: int
     canaries: tuple[Canary, ...]
+    stamp: FileStamp | None = Field(default=None, exclude_if=lambda stamp: stamp is None)
 
 
 class CollectionFacts(_Written):

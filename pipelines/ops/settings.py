@@ -32,7 +32,8 @@ class OpsSettings:
     `backend` SYNAPSE_BACKEND_URL (where the backend is reached from here, if not where its settings say),
     `redis_memory_limit` SYNAPSE_REDIS_MEMORY_LIMIT (bytes that the container of Redis may use),
     `stack` SYNAPSE_STACK (`compose` when the stack runs in containers of this machine), and then
-    `compose_files` COMPOSE_FILE. `passphrase` is SYNAPSE_PASSPHRASE (of an encrypted repository),
+    `compose_files` COMPOSE_FILE and `compose_profiles` COMPOSE_PROFILES. `passphrase` is SYNAPSE_PASSPHRASE
+    (of an encrypted repository),
     `new_passphrase` SYNAPSE_NEW_PASSPHRASE (what `synapse key add` or `change` takes), `copy_passphrase`
     SYNAPSE_COPY_PASSPHRASE (of the other repository of `synapse copy` and `synapse repair --from`).
     """
@@ -46,6 +47,7 @@ class OpsSettings:
     redis_memory_limit: int | None = None
     stack: Literal["local", "compose"] = "local"
     compose_files: tuple[str, ...] = ("docker-compose.yml",)
+    compose_profiles: tuple[str, ...] = ()
     passphrase: Passphrase | None = None
     new_passphrase: Passphrase | None = None
     copy_passphrase: Passphrase | None = None
@@ -105,6 +107,7 @@ def load(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> Op
         redis_memory_limit=_bytes("SYNAPSE_REDIS_MEMORY_LIMIT", given.get("SYNAPSE_REDIS_MEMORY_LIMIT")),
         stack=stack,
         compose_files=tuple(given.get("COMPOSE_FILE", "docker-compose.yml").split(os.pathsep)),
+        compose_profiles=tuple(given.get("COMPOSE_PROFILES", "").split(",")),
         passphrase=_passphrase("SYNAPSE_PASSPHRASE", given),
         new_passphrase=_passphrase("SYNAPSE_NEW_PASSPHRASE", given),
         copy_passphrase=_passphrase("SYNAPSE_COPY_PASSPHRASE", given),

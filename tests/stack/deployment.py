@@ -25,14 +25,15 @@ from tests.stack.standins import ARGUMENTS
 
 DEVELOPMENT = ("docker-compose.yml", "docker-compose.override.yml")
 PRODUCTION = ("docker-compose.yml", "docker-compose.production.yml")
-PORTS = ("REDIS_PORT", "API_PORT", "PAGE_PORT", "SYNAPSE_PORT")
+PORTS = ("REDIS_PORT", "API_PORT", "PAGE_PORT", "SYNAPSE_PORT", "SYNAPSE_SCHEDULE_PORT")
 """The lines of .env that say where an installation is published."""
 PROBES_STARTS = "deploy/compose/engine25.yml"
 QUICK = (*PRODUCTION, "tests/stack/quick.yml")
 UNHURRIED = (*PRODUCTION, "tests/stack/unhurried.yml")
 _LAID = (*DEVELOPMENT, PRODUCTION[1], "deploy", "app", "frontend", "tests/stack")
 SECRETS = ("redis_password", "api_token", "model_api_key", "embedding_api_key")
-_OWNER = 1000
+OWNER = 1000
+"""Whom data and backups belong to, user and group."""
 _UP_S = 300.0
 
 
@@ -172,7 +173,7 @@ def laid_out(engine: Engine, folder: Path, files: Sequence[str], *more: str) -> 
     _lay_secrets(folder)
     for name in ("data", "backups"):
         (folder / name).mkdir()
-        os.chown(folder / name, _OWNER, _OWNER)
+        os.chown(folder / name, OWNER, OWNER)
     lines = [f"{name}={value}" for name, value in (ports | ARGUMENTS).items()]
     lines += more
     lines += ["SYNAPSE_STACK=compose", f"COMPOSE_FILE={':'.join(files)}"]

@@ -15,7 +15,7 @@ import pytest
 from pipelines.dag import composed
 from pipelines.dag.composed import Mount, Service
 from tests.stack.compose import PROJECT, compose_command
-from tests.stack.deployment import DEVELOPMENT, PRODUCTION, SECRETS
+from tests.stack.deployment import DEVELOPMENT, PORTS, PRODUCTION, SECRETS
 from tests.stack.engine import NoEngineError
 from tests.unchecked import not_checked
 
@@ -39,13 +39,20 @@ OTHERWISE = {
     "VITE_WS_URL": "ws://other:8000",
     "DATA_DIR": "./elsewhere",
     "BACKUPS_DIR": "",
+    "SYNAPSE_NOTIFY_WEBHOOK": "",
+    "SYNAPSE_NOTIFY_WEBHOOK_FILE": "./secrets/webhook",
+    "SYNAPSE_NOTIFY_PING": "",
+    "SYNAPSE_NOTIFY_PING_FILE": "./secrets/ping",
+    "SYNAPSE_NOTIFY_SMTP_PASSWORD": "",
+    "SYNAPSE_NOTIFY_SMTP_PASSWORD_FILE": "./secrets/smtp_password",
+    "SYNAPSE_NOTIFY_SMTP_CA": "./smtp-authority.pem",
 }
 _TAKEN = {"image", "user", "entrypoint", "environment", "volumes", "secrets"}
 _ENGINES = {"build", "depends_on", "healthcheck", "networks", "ports"}
 """What a pipeline says in its own words: images of this commit, bindings of services, a probe of the port."""
 _HOSTS = {
-    *("cap_drop", "command", "container_name", "deploy", "extra_hosts", "init", "logging", "profiles"),
-    *("read_only", "restart", "security_opt", "stop_grace_period", "tmpfs"),
+    *("cap_drop", "command", "container_name", "deploy", "extra_hosts", "hostname", "init", "logging"),
+    *("profiles", "read_only", "restart", "security_opt", "stop_grace_period", "tmpfs"),
 }
 """What bounds and hardens a container that stays on a machine of its own; the policy test looks at it."""
 
@@ -74,28 +81,30 @@ def test_where_it_is_published_when_nobody_says_otherwise(tmp_path: Path) -> Non
         for form, files in FORMS.items()
     }
     redis = ("redis", "127.0.0.1", "6379", 6379)
+    schedule = ("scheduler", "127.0.0.1", "9184", 9184)
     assert published == {
         "development": {
             redis,
             ("backend", "127.0.0.1", "8000", 8000),
             ("frontend", "127.0.0.1", "5173", 5173),
+            schedule,
         },
-        "production": {redis, ("frontend", "127.0.0.1", "80", 8080)},
+        "production": {redis, ("frontend", "127.0.0.1", "80", 8080), schedule},
     }
 
 
 def test_nothing_else_that_production_says_is_passed_over(tmp_path: Path) -> None:
-    """A new key is read, or somebody says here why it is not; and no service runs another command."""
+    """A new key is read, or somebody says here why it is not; none has a command but the schedule."""
     for name, service in rendered(tmp_path, composed.PRODUCTION, NEEDED).items():
         assert set(service) <= _TAKEN | _ENGINES | _HOSTS, name
-        assert service["command"] is None, name
+        assert service["command"] == (["schedule"] if name == "scheduler" else None), name
 
 
 def test_every_variable_of_a_service_has_had_another_value() -> None:
     """Those alone are left out that no part of a service which is read holds."""
     texts = [(PROJECT / name).read_text() for name in {*DEVELOPMENT, *PRODUCTION}]
     named = {name for text in texts for name in re.findall(r"\$\{(\w+)", text)}
-    elsewhere = {"REDIS_PORT", "API_PORT", "PAGE_PORT", "SYNAPSE_PORT", "SYNAPSE_LISTEN", "SOURCE_DATE_EPOCH"}
+    elsewhere = {*PORTS, "SYNAPSE_LISTEN", "SOURCE_DATE_EPOCH"}
     elsewhere |= {"PYTHON_IMAGE", "NODE_IMAGE", "NGINX_IMAGE"}  # arguments of builds
     elsewhere |= {"MODEL_API_KEY", "EMBEDDING_API_KEY"}  # compose refuses what they would name
     assert named - elsewhere - set(NEEDED) == set(OTHERWISE)

@@ -11,10 +11,12 @@ from pydantic import SecretStr
 from app.answering.health import PATIENCE_S
 from app.config.worker import GRACE_S
 from app.settings import Settings
+from pipelines.ops.cli.scheduling import LAST_WORDS_S
 from pipelines.ops.containers.docker import is_secret_name
 from pipelines.ops.pins.model import read_pins
 from pipelines.ops.pins.references import references
 from pipelines.ops.pins.updating import rewrites, write
+from pipelines.ops.schedule.child import GRACE_S as JOB_GRACE_S
 from tests.stack.compose import PROJECT, compose_command
 from tests.stack.deployment import DEVELOPMENT, PRODUCTION, Deployment, laid_out
 from tests.stack.engine import Engine, NoEngineError
@@ -22,11 +24,18 @@ from tests.stack.standins import ARGUMENTS
 from tests.unchecked import not_checked
 
 FORMS = {"development": DEVELOPMENT, "production": PRODUCTION}
-SERVERS = ("redis", "backend", "frontend")
+SERVERS = ("redis", "backend", "frontend", "scheduler")
 NAMES = {name: f"synapse_{name}" for name in SERVERS}
-LIMITS = {"redis": ("0.5", 512), "backend": ("2", 2048), "frontend": ("1", 1024), "ops": ("2", 2048)}
-RESERVED = {"redis": ("0.25", 256), "backend": ("1", 1024), "frontend": ("0.5", 512)}
+LIMITS = {"redis": ("0.5", 512), "backend": ("2", 2048), "frontend": ("1", 1024)}
+LIMITS |= {"ops": ("2", 2048), "scheduler": ("2", 2048)}
+RESERVED = {
+    "redis": ("0.25", 256),
+    "backend": ("1", 1024),
+    "frontend": ("0.5", 512),
+    "scheduler": ("0.25", 256),
+}
 HEALTH = {"redis": ("10s", "3s", "10s"), "backend": ("15s", "5s", "30s"), "frontend": ("15s", "5s", "20s")}
+HEALTH |= {"scheduler": ("15s", "5s", "20s")}
 MEGABYTE = 1 << 20
 _SHARED_WITH_THE_MACHINE = {
     *("privileged", "pid", "ipc", "uts", "cgroup", "cgroup_parent", "network_mode", "userns_mode"),
@@ -40,11 +49,18 @@ OTHER_SECRETS = (
     *("SYNAPSE_COPY_AWS_SECRET_ACCESS_KEY", "SYNAPSE_COPY_AWS_SESSION_TOKEN"),
     *("SYNAPSE_NOTIFY_WEBHOOK", "SYNAPSE_NOTIFY_PING", "SYNAPSE_NOTIFY_SMTP_PASSWORD"),
 )
+NOTIFIED = {
+    "webhook": "SYNAPSE_NOTIFY_WEBHOOK_FILE",
+    "ping": "SYNAPSE_NOTIFY_PING_FILE",
+    "smtp_password": "SYNAPSE_NOTIFY_SMTP_PASSWORD_FILE",
+    "smtp_ca": "SYNAPSE_NOTIFY_SMTP_CA",
+}
 _HEALED = ["CMD", "/bin/sh", "/usr/local/lib/synapse/heal.sh"]
 _CHECKS = {
     "redis": ["2", "/bin/sh", "/usr/local/lib/synapse/check.sh"],
     "backend": ["4", "python", "-m", "app.probe"],
     "frontend": ["4", "wget", "-q", "-O", "/dev/null"],
+    "scheduler": ["4", "python", "-m", "pipelines.ops.schedule.probe"],
 }
 _MOUNTS = {
     "redis": {
@@ -57,6 +73,12 @@ _MOUNTS = {
     "backend": {"/app/data": False, "/usr/local/lib/synapse/heal.sh": True},
     "frontend": {"/usr/local/lib/synapse/heal.sh": True},
     "ops": {"/app/data": False, "/app/backups": False, "/scratch": False},
+    "scheduler": {
+        "/app/data": False,
+        "/app/backups": False,
+        "/scratch": False,
+        "/usr/local/lib/synapse/heal.sh": True,
+    },
 }
 """Every mount that there may be, and whether it is read-only; those of development are added to it."""
 _STARTS_S = 1.5
@@ -139,6 +161,14 @@ def test_names_order_and_health(form: tuple[str, dict[str, Any]]) -> None:
     # Longer than what its workers are given to end what they have begun.
     assert found["backend"]["stop_grace_period"] == "40s"
     assert GRACE_S < 40  # the same forty
+    # Longer than what a job is given to end and the scheduler to tell of it.
+    assert found["scheduler"]["stop_grace_period"] == "1m40s"
+    assert JOB_GRACE_S + LAST_WORDS_S < 100
+    # Jobs have their delay by it, and `forget` takes it for a container of this machine.
+    assert found["scheduler"]["hostname"] == "synapse-scheduler"
+    assert found["scheduler"]["command"] == ["schedule"]
+    assert found["scheduler"]["profiles"] == ["schedule"]
+    assert found["scheduler"]["depends_on"]["redis"]["condition"] == "service_healthy"
     assert found["backend"]["depends_on"]["redis"]["condition"] == "service_healthy"
     assert found["frontend"]["depends_on"]["backend"]["condition"] == "service_healthy"
 
@@ -159,7 +189,7 @@ def test_only_loopback_is_published(form: tuple[str, dict[str, Any]]) -> None:
         for port in one.get("ports", ())
     }
     assert set(published.values()) == {"127.0.0.1"}
-    wanted = {("redis", 6379), ("frontend", 5173 if name == "development" else 8080)}
+    wanted = {("redis", 6379), ("frontend", 5173 if name == "development" else 8080), ("scheduler", 9184)}
     assert set(published) == wanted | ({("backend", 8000)} if name == "development" else set())
 
 
@@ -172,7 +202,9 @@ def test_secrets_are_files(form: tuple[str, dict[str, Any]], tmp_path: Path) -> 
         assert not spoken(service), name
         mounted = {secret["source"] for secret in service.get("secrets", ())}
         wanted = set() if name == "frontend" else {"redis_password"}
-        if name in {"backend", "ops"}:
+        if name == "scheduler":
+            wanted |= {"notify_webhook", "notify_ping", "notify_smtp_password", "notify_smtp_ca"}
+        if name in {"backend", "ops", "scheduler"}:
             wanted |= {"model_api_key", "embedding_api_key"}
             if form[0] == "production":
                 wanted.add("api_token")
@@ -198,6 +230,12 @@ def test_a_secret_in_the_settings_stays_out_of_the_containers(
     if secret.endswith("_API_KEY"):
         assert done.returncode
         assert f"write {secret} into the file secrets/{secret.lower()}" in done.stderr
+    elif secret.startswith("SYNAPSE_NOTIFY_"):
+        # Without the schedule it is for `synapse schedule` of this machine.
+        assert done.returncode
+        assert f"write {secret} into a file, and name that in .env: {secret}_FILE=" in done.stderr
+        without = made.compose("--profile", "ops", "config", "--format", "json")
+        assert "sk-very-secret" not in without.stdout + without.stderr
     else:
         assert done.returncode == 0, done.stderr
         assert "sk-very-secret" not in done.stdout
@@ -216,8 +254,10 @@ def test_without_a_named_form_nothing_starts(lay: Callable[[Sequence[str]], Depl
     assert "FORM=production" in done.stderr
 
 
-def test_keys_of_s3_are_files_of_ops_alone(lay: Callable[[Sequence[str]], Deployment]) -> None:
-    """With their file added `ops` gets the place and the keys; the backend gets neither key nor file."""
+def test_keys_of_s3_are_files_of_ops_and_of_the_schedule_alone(
+    lay: Callable[[Sequence[str]], Deployment],
+) -> None:
+    """With their file added both get the place and the keys; the backend gets neither key nor file."""
     made = lay((*PRODUCTION, "deploy/compose/s3.yml"))
     for name in ("aws_access_key_id", "aws_secret_access_key"):
         (made.folder / "secrets" / name).write_text("hidden in a file")
@@ -229,20 +269,21 @@ def test_keys_of_s3_are_files_of_ops_alone(lay: Callable[[Sequence[str]], Deploy
         )
     found = made.rendered()["services"]
     assert "hidden" not in str(found)
-    ops, backend = found["ops"]["environment"], found["backend"]["environment"]
-    assert ops["SYNAPSE_REPOSITORY"] == "s3://bucket/prefix"
-    assert ops["AWS_ENDPOINT_URL_S3"] == "https://s3.example"
-    assert ops["AWS_SECRET_ACCESS_KEY_FILE"] == "/run/secrets/aws_secret_access_key"
-    assert not backend["AWS_SECRET_ACCESS_KEY_FILE"]
     keys = {"aws_access_key_id", "aws_secret_access_key"}
-    assert keys <= {secret["source"] for secret in found["ops"]["secrets"]}
+    for name in ("ops", "scheduler"):
+        environment = found[name]["environment"]
+        assert environment["SYNAPSE_REPOSITORY"] == "s3://bucket/prefix"
+        assert environment["AWS_ENDPOINT_URL_S3"] == "https://s3.example"
+        assert environment["AWS_SECRET_ACCESS_KEY_FILE"] == "/run/secrets/aws_secret_access_key"
+        assert keys <= {secret["source"] for secret in found[name]["secrets"]}
+    assert not found["backend"]["environment"]["AWS_SECRET_ACCESS_KEY_FILE"]
     assert not keys & {secret["source"] for secret in found["backend"]["secrets"]}
 
 
-def test_the_passphrase_of_a_repository_is_a_file_of_ops_alone(
+def test_the_passphrase_of_a_repository_is_a_file_of_ops_and_of_the_schedule_alone(
     lay: Callable[[Sequence[str]], Deployment],
 ) -> None:
-    """With its file added `ops` gets it, and the backend neither passphrase nor file."""
+    """With its file added both get it, and the backend neither passphrase nor file."""
     made = lay((*PRODUCTION, "deploy/compose/encrypted.yml"))
     (made.folder / "secrets" / "passphrase").write_text("hidden in a file")
     assert "SYNAPSE_PASSPHRASE_FILE= in .env" in made.compose("config", check=False).stderr
@@ -250,10 +291,31 @@ def test_the_passphrase_of_a_repository_is_a_file_of_ops_alone(
         settings.write("SYNAPSE_PASSPHRASE_FILE=./secrets/passphrase\n")
     found = made.rendered()["services"]
     assert "hidden" not in str(found)
-    assert found["ops"]["environment"]["SYNAPSE_PASSPHRASE_FILE"] == "/run/secrets/passphrase"
-    assert not found["backend"]["environment"]["SYNAPSE_PASSPHRASE_FILE"]
-    has = {name: {secret["source"] for secret in found[name]["secrets"]} for name in ("ops", "backend")}
-    assert ["passphrase" in has[name] for name in ("ops", "backend")] == [True, False]
+    told = {name: one.get("environment", {}).get("SYNAPSE_PASSPHRASE_FILE") for name, one in found.items()}
+    file = "/run/secrets/passphrase"
+    assert {name for name, value in told.items() if value == file} == {"ops", "scheduler"}
+    assert not told["backend"]
+    has = {name for name, one in found.items() if "passphrase" in str(one.get("secrets"))}
+    assert has == {"ops", "scheduler"}
+
+
+def test_whom_the_schedule_tells_is_in_files_that_it_alone_has(
+    lay: Callable[[Sequence[str]], Deployment],
+) -> None:
+    """What .env names is mounted and named; for what it does not name there is an empty file, unnamed."""
+    made = lay(PRODUCTION)
+    whole = made.rendered()
+    assert {whole["secrets"][f"notify_{name}"]["file"] for name in NOTIFIED} == {"/dev/null"}
+    environment = whole["services"]["scheduler"]["environment"]
+    assert [environment[variable] for variable in NOTIFIED.values()] == ["", "", "", ""]
+    with (made.folder / ".env").open("a") as settings:
+        settings.writelines(f"{variable}=./secrets/{name}\n" for name, variable in NOTIFIED.items())
+    whole = made.rendered()
+    found = whole["services"]
+    for name, variable in NOTIFIED.items():
+        assert whole["secrets"][f"notify_{name}"]["file"] == str(made.folder / "secrets" / name)
+        assert found["scheduler"]["environment"][variable] == f"/run/secrets/notify_{name}"
+        assert {found[other]["environment"][variable] for other in ("backend", "ops")} == {""}
 
 
 @pytest.mark.parametrize("line", ["SYNAPSE_PASSPHRASE_FILE=./secrets/passphrase", "SYNAPSE_PASSPHRASE=shown"])
@@ -264,9 +326,21 @@ def test_ops_does_not_write_in_the_clear_when_the_file_was_not_added(
     made = lay(PRODUCTION)
     with (made.folder / ".env").open("a") as settings:
         settings.write(line + "\n")
-    ops = made.rendered()["services"]["ops"]
-    assert ops["environment"]["SYNAPSE_PASSPHRASE_FILE"] == "/run/secrets/passphrase"
-    assert "passphrase" not in {secret["source"] for secret in ops["secrets"]}
+    found = made.rendered()["services"]
+    for service in (found["ops"], found["scheduler"]):
+        assert service["environment"]["SYNAPSE_PASSPHRASE_FILE"] == "/run/secrets/passphrase"
+        assert "passphrase" not in {secret["source"] for secret in service["secrets"]}
+
+
+def test_the_schedule_works_where_ops_does(form: tuple[str, dict[str, Any]]) -> None:
+    """Same repository, scratch room and cache: it is told all that `ops` is, and its own besides."""
+    ops, scheduler = form[1]["ops"], form[1]["scheduler"]
+    told = {name: scheduler["environment"].get(name) for name in ops["environment"]}
+    assert told == ops["environment"]
+    assert scheduler["environment"]["SYNAPSE_CACHE_DIR"] == "/scratch/cache"
+    assert {name for name in scheduler["environment"] if name not in told} == {"SYNAPSE_SCHEDULE_LISTEN"}
+    volumes = [{mount["target"]: mount["source"] for mount in one["volumes"]} for one in (ops, scheduler)]
+    assert volumes[0].items() <= volumes[1].items()
 
 
 def test_mounts(form: tuple[str, dict[str, Any]]) -> None:
@@ -313,7 +387,7 @@ def test_production_is_production(form: tuple[str, dict[str, Any]]) -> None:
 
 def test_model_servers_of_the_host(form: tuple[str, dict[str, Any]]) -> None:
     """`host.docker.internal` is there on Linux too."""
-    for service in ("backend", "ops"):
+    for service in ("backend", "ops", "scheduler"):
         assert form[1][service]["extra_hosts"] == ["host.docker.internal=host-gateway"]
 
 

@@ -32,7 +32,14 @@ _KEYS: list[tuple[Check, str, str]] = [
         for key in ("container_name", "healthcheck", "restart")
     ),
     *((policy.test_names_order_and_health, "frontend", key) for key in ("networks", "depends_on")),
+    *(
+        (policy.test_names_order_and_health, "scheduler", key)
+        for key in ("healthcheck", "restart", "stop_grace_period", "hostname", "command", "profiles")
+    ),
+    (policy.test_hardening, "scheduler", "read_only"),
+    (policy.test_bounds, "scheduler", "deploy"),
     (policy.test_only_loopback_is_published, "redis", "ports"),
+    (policy.test_only_loopback_is_published, "scheduler", "ports"),
     (policy.test_mounts, "redis", "volumes"),
     (policy.test_production_is_production, "backend", "environment"),
     (policy.test_model_servers_of_the_host, "backend", "extra_hosts"),
@@ -63,7 +70,7 @@ def test_every_form(lay: Callable[[Sequence[str]], Deployment], form: str) -> No
         check((name, found))
     network = whole["networks"]["synapse_network"]
     assert (network["name"], network["driver"]) == ("synapse_network", "bridge")
-    for service in ("backend", "ops"):
+    for service in ("backend", "ops", "scheduler"):
         environment = found[service]["environment"]
         told = [environment[key] for key in ("LOG_LEVEL", "CORS_ORIGINS", "REDIS_HOST", "ENVIRONMENT")]
         assert told == ["WARNING", "https://a.example", "redis", name], service

@@ -18,9 +18,12 @@ from tests.stack.images import EPOCH
 from tests.stack.standins import ARGUMENTS
 
 MUST_NOT_BE_IN_ENV = {"MODEL_API_KEY", "EMBEDDING_API_KEY", "SYNAPSE_PASSPHRASE"}
+MUST_NOT_BE_IN_ENV |= {f"SYNAPSE_NOTIFY_{name}" for name in ("WEBHOOK", "PING", "SMTP_PASSWORD")}
 """Compose reads them only to refuse a start, or to refuse to go on in the clear."""
 IN_THE_CONTAINER = {"SYNAPSE_REPOSITORY"}
 """The default is a place in the container, the example one on S3."""
+IN_FILES = {f"{name}_FILE" for name in MUST_NOT_BE_IN_ENV} | {"SYNAPSE_NOTIFY_SMTP_CA"}
+"""The default is an empty file."""
 BOUNDS = ("COLLECTION", "MAX_DOCUMENT_BYTES", "MAX_SESSIONS", "MAX_TURNS", "ANSWER_CACHE_SECONDS")
 
 
@@ -63,7 +66,7 @@ def test_each_command_works(docker: Engine, copy: Path) -> None:
         if form and docker.probes_starts:
             given["COMPOSE_FILE"] = f"{form}:{PROBES_STARTS}"
         done = subprocess.run(
-            ["bash", "-c", line.replace("docker compose", compose).replace("--rm ops", "--rm -T ops")],
+            ["bash", "-c", _typed(line, compose)],
             env={**os.environ, **docker.environ, **ARGUMENTS, **given},
             cwd=copy,
             capture_output=True,
@@ -73,6 +76,12 @@ def test_each_command_works(docker: Engine, copy: Path) -> None:
             timeout=600,
         )
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+
+
+def _typed(line: str, compose: str) -> str:
+    """Write a command as it is typed where there is no terminal."""
+    line = line.replace("docker compose", compose)
+    return line.replace("--rm ops", "--rm -T ops").replace("exec scheduler", "exec -T scheduler")
 
 
 def _form(copy: Path) -> str:
@@ -114,7 +123,8 @@ def test_the_example_names_whatever_compose_reads() -> None:
     read |= dict(re.findall(r"\$\{([A-Z][A-Z0-9_]*):-([^}]*)\}", _composed()))
     assert len(read) > 25
     assert read.keys() - _example().keys() == MUST_NOT_BE_IN_ENV
-    plain = {name for name in read if read[name] and name not in IN_THE_CONTAINER | ARGUMENTS.keys()}
+    other = IN_THE_CONTAINER | IN_FILES | ARGUMENTS.keys()
+    plain = {name for name in read if read[name] and name not in other}
     assert {name: _example()[name] for name in plain} == {name: read[name] for name in plain}
 
 

@@ -16,7 +16,7 @@ from pipelines.ops.capture.copying import Progress, copy_open, ignore
 from pipelines.ops.errors import DamagedError, OpsError, UnreachableError
 from pipelines.ops.faiss.limits import Limits
 from pipelines.ops.faiss.loading import LoadedIndex, load_collection
-from pipelines.ops.model import CollectionFacts, FaissSource, FileEntry, IndexFacts
+from pipelines.ops.model import CollectionFacts, FaissSource, FileEntry, FileStamp, IndexFacts
 
 ATTEMPTS = 5
 """Tries to get hold of an index file, which the service replaces now and then."""
@@ -25,18 +25,23 @@ _LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class CapturedFaiss:
-    """Captured files by name, and what is known of them."""
+    """Captured files by name, and what is known of them; `known` are stored already, and not captured."""
 
     way: Literal["collections", "folder", "import"]
     files: tuple[tuple[str, Path], ...]
     collections: tuple[CollectionFacts, ...] = ()
     indexes: tuple[IndexFacts, ...] = ()
     notes: tuple[str, ...] = ()
+    known: tuple[FileEntry, ...] = ()
 
     def source(self, files: tuple[FileEntry, ...]) -> FaissSource:
         """Describe the capture for the manifest, once its files are stored."""
         return FaissSource(
-            way=self.way, collections=self.collections, indexes=self.indexes, notes=self.notes, files=files
+            way=self.way,
+            collections=self.collections,
+            indexes=self.indexes,
+            notes=self.notes,
+            files=(*files, *self.known),
         )
 
 
@@ -86,7 +91,7 @@ def unchanged(captured: CapturedFaiss | None, root: Path) -> bool:
         return False
 
 
-def index_facts(loaded: LoadedIndex, path: str | None) -> IndexFacts:
+def index_facts(loaded: LoadedIndex, path: str | None, stamp: FileStamp | None = None) -> IndexFacts:
     """Turn what the loader found into the manifest's words."""
     return IndexFacts(
         path=path,
@@ -95,6 +100,7 @@ def index_facts(loaded: LoadedIndex, path: str | None) -> IndexFacts:
         metric=loaded.metric,
         count=loaded.count,
         canaries=canaries_from(loaded.answers),
+        stamp=stamp,
     )
 
 

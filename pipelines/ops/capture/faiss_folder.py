@@ -1,12 +1,15 @@
-"""Capture a folder of FAISS files that Synapse did not write and that somebody else may be writing to."""
+"""Capture a folder of FAISS files that Synapse did not write and that somebody else may be writing to.
+
+A file that an earlier backup has is not read when its folder says that it was not written to since.
+"""
 
 import os
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from pipelines.ops.capture.canaries import new_questions
 from pipelines.ops.capture.copying import Progress, copy_open, ignore
@@ -14,21 +17,33 @@ from pipelines.ops.capture.documents import CapturedFaiss, index_facts
 from pipelines.ops.errors import NothingError, OpsError
 from pipelines.ops.faiss.limits import Limits
 from pipelines.ops.faiss.loading import load_file
+from pipelines.ops.model import FileEntry, FileStamp, IndexFacts
 
 FAISS_SUFFIXES = (".index", ".faiss")
 ATTEMPTS = 8
 _FIRST_PAUSE = 0.05
 _TICK_NS = 20_000_000
 """A file system may note two writes within one tick of the kernel's clock (at most 10 ms) as one time."""
+_COARSE_NS = 3_000_000_000
+"""And some file systems note times in steps of two seconds: what a later backup relies on is older."""
 _LIMITS = Limits()
 
 
-class _Stamp(NamedTuple):
-    """What changes when a file is written to or replaced."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A file as an earlier backup has it: what it stored, and what it found out."""
 
-    inode: int
-    size: int
-    changed_ns: int
+    entry: FileEntry
+    facts: IndexFacts
+
+
+Find = Callable[[str, FileStamp], Known | None]
+"""Tells what is known of the file of a path, if it has this stamp."""
+
+
+def find_none(_path: str, _stamp: FileStamp) -> Known | None:
+    """Know no file."""
+    return None
 
 
 def capture_faiss_folder(
@@ -36,6 +51,7 @@ def capture_faiss_folder(
     spool: Path,
     *,
     suffixes: Sequence[str] = FAISS_SUFFIXES,
+    find: Find = find_none,
     progress: Progress = ignore,
     limits: Limits = _LIMITS,
     clock_ns: Callable[[], int] = time.time_ns,
@@ -43,9 +59,12 @@ def capture_faiss_folder(
 ) -> CapturedFaiss:
     """Copy all FAISS files below `folder` as of one moment, load each and ask it canaries.
 
-    Raises NothingError, DamagedError for a file that does not load, OpsError naming what keeps changing.
+    A file that `find` knows is neither copied nor loaded. Raises NothingError, DamagedError for a file that
+    does not load, OpsError naming what keeps changing.
     """
-    copies: dict[str, _Stamp] = {}
+    found = _stamps(folder, suffixes)
+    unread = {name: one for name, stamp in found.items() if (one := find(name, stamp)) is not None}
+    copies = {name: found[name] for name in unread}
     changing: list[str] = []
     for attempt in range(ATTEMPTS):
         if attempt:
@@ -53,17 +72,18 @@ def capture_faiss_folder(
         found = _stamps(folder, suffixes)
         for name in changing:
             copies.pop(name, None)
+            unread.pop(name, None)
         _copy_missing(folder, spool, found, copies, progress)
         changing = _changed(_stamps(folder, suffixes), copies, clock_ns())
         if not changing:
-            return _described(spool, sorted(copies), limits)
+            return _described(spool, copies, unread, limits, clock_ns())
     raise OpsError(
         f"{', '.join(changing[:5])} in {folder} kept changing during {ATTEMPTS} tries.",
         "Stop what writes there while the backup runs, or have it write beside and rename.",
     )
 
 
-def _stamps(folder: Path, suffixes: Sequence[str]) -> dict[str, _Stamp]:
+def _stamps(folder: Path, suffixes: Sequence[str]) -> dict[str, FileStamp]:
     """Return the plain files by their path below the folder."""
     found = {}
     for parent, _, names in os.walk(folder):
@@ -74,8 +94,7 @@ def _stamps(folder: Path, suffixes: Sequence[str]) -> dict[str, _Stamp]:
             with suppress(FileNotFoundError):
                 state = path.lstat()
                 if stat.S_ISREG(state.st_mode):
-                    stamp = _Stamp(state.st_ino, state.st_size, state.st_mtime_ns)
-                    found[path.relative_to(folder).as_posix()] = stamp
+                    found[path.relative_to(folder).as_posix()] = _stamp_of(state)
     if not found:
         raise NothingError(
             f"There are no files *{', *'.join(suffixes)} in {folder}.", "Name the folder that holds them."
@@ -83,8 +102,18 @@ def _stamps(folder: Path, suffixes: Sequence[str]) -> dict[str, _Stamp]:
     return found
 
 
+def _stamp_of(state: os.stat_result) -> FileStamp:
+    return FileStamp(
+        device=state.st_dev,
+        inode=state.st_ino,
+        size=state.st_size,
+        modified_ns=state.st_mtime_ns,
+        changed_ns=state.st_ctime_ns,
+    )
+
+
 def _copy_missing(
-    folder: Path, spool: Path, found: dict[str, _Stamp], copies: dict[str, _Stamp], progress: Progress
+    folder: Path, spool: Path, found: dict[str, FileStamp], copies: dict[str, FileStamp], progress: Progress
 ) -> None:
     for name, stamp in found.items():
         if name in copies:
@@ -103,18 +132,34 @@ def _copy_missing(
         copies[name] = stamp
 
 
-def _changed(now: dict[str, _Stamp], copies: dict[str, _Stamp], clock_ns: int) -> list[str]:
+def _changed(now: dict[str, FileStamp], copies: dict[str, FileStamp], clock_ns: int) -> list[str]:
     """List what came, went or changed since it was copied, or so recently that its time does not tell."""
     return sorted(
         name
         for name in now.keys() | copies.keys()
-        if now.get(name) != copies.get(name) or abs(clock_ns - copies[name].changed_ns) < _TICK_NS
+        if now.get(name) != copies.get(name) or abs(clock_ns - copies[name].modified_ns) < _TICK_NS
     )
 
 
-def _described(spool: Path, names: Sequence[str], limits: Limits) -> CapturedFaiss:
-    facts = [
-        index_facts(load_file(spool / name, new_questions(), name=name, limits=limits), name)
-        for name in names
-    ]
-    return CapturedFaiss("folder", tuple((name, spool / name) for name in names), indexes=tuple(facts))
+def _described(
+    spool: Path, copies: Mapping[str, FileStamp], unread: Mapping[str, Known], limits: Limits, clock_ns: int
+) -> CapturedFaiss:
+    """Load what was copied, and say of the others what is known."""
+
+    def facts(name: str) -> IndexFacts:
+        if name in unread:
+            return unread[name].facts
+        loaded = load_file(spool / name, new_questions(), name=name, limits=limits)
+        return index_facts(loaded, name, _telling(copies[name], clock_ns))
+
+    return CapturedFaiss(
+        "folder",
+        tuple((name, spool / name) for name in sorted(copies) if name not in unread),
+        indexes=tuple(facts(name) for name in sorted(copies)),
+        known=tuple(one.entry for one in unread.values()),
+    )
+
+
+def _telling(stamp: FileStamp, clock_ns: int) -> FileStamp | None:
+    """Return a stamp that no later change can leave as it is; None of a file that was just changed."""
+    return stamp if clock_ns - stamp.changed_ns >= _COARSE_NS else None

@@ -9,7 +9,7 @@ from app.stores.index.layout import indexes_root
 from pipelines.ops.backup import BackupReport, CaptureFaiss, CaptureRedis, RedisCapture, take_backup
 from pipelines.ops.capture.aof_folder import capture_aof_folder
 from pipelines.ops.capture.documents import CapturedFaiss, capture_collections
-from pipelines.ops.capture.faiss_folder import capture_faiss_folder
+from pipelines.ops.capture.faiss_folder import capture_faiss_folder, find_none
 from pipelines.ops.capture.redis_keys import capture_keys
 from pipelines.ops.capture.redis_wire import capture_redis
 from pipelines.ops.cli.console import Output, guarded
@@ -19,6 +19,7 @@ from pipelines.ops.cli.wiring import context, stack_context
 from pipelines.ops.cli.words import counted_keys, seconds, size
 from pipelines.ops.context import Context
 from pipelines.ops.errors import DamagedError, UsageError
+from pipelines.ops.known_files import KnownFiles
 from pipelines.ops.one_backup import one_backup
 
 AofFolder = Annotated[
@@ -43,6 +44,12 @@ def backup(
     aof_folder: AofFolder = None,
     by_keys: ByKeys = False,
     faiss_folder: FaissFolder = None,
+    reread: Annotated[
+        bool,
+        typer.Option(
+            "--reread", help="Read files of that folder too whose times say that nothing was written to them."
+        ),
+    ] = False,
     verify: Annotated[bool, typer.Option(help="Boot and query the new point.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -58,7 +65,7 @@ def backup(
             report = take_backup(
                 work,
                 redis=redis_capture(work, aof_folder, by_keys=by_keys) if redis else None,
-                faiss=faiss_capture(work, faiss_folder) if faiss else None,
+                faiss=faiss_capture(work, faiss_folder, reread=reread) if faiss else None,
                 proven=verify,
             )
         memory_of(work.settings, work.repository).look(work.now())
@@ -80,13 +87,17 @@ def redis_capture(work: Context, aof_folder: Path | None, *, by_keys: bool = Fal
     return capture
 
 
-def faiss_capture(work: Context, folder: Path | None) -> CaptureFaiss:
-    """Capture the stack's collections, or a folder of FAISS files of another program."""
+def faiss_capture(work: Context, folder: Path | None, *, reread: bool = False) -> CaptureFaiss:
+    """Capture the stack's collections, or a folder of FAISS files of another program.
+
+    `reread` reads files of the folder too that were not written to since the last backup.
+    """
+    find = find_none if reread else KnownFiles(work.repository, work.host).find
 
     def capture(spool: Path) -> CapturedFaiss | None:
         with work.watch.step("Snapshot the documents and indexes") as advance:
             if folder is not None:
-                return capture_faiss_folder(folder, spool, progress=advance)
+                return capture_faiss_folder(folder, spool, find=find, progress=advance)
             return capture_collections(indexes_root(work.data_dir), spool, progress=advance)
 
     return capture

@@ -1,8 +1,11 @@
 """`synapse doctor`: the checklist of what works and what does not, each line with its reason."""
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
+from platform import node
 from typing import Annotated
 
 import typer
@@ -13,13 +16,14 @@ from pipelines.ops.cli.console import guarded
 from pipelines.ops.cli.here import settings_here
 from pipelines.ops.cli.options import Json
 from pipelines.ops.containers.compose import check_folder
-from pipelines.ops.containers.docker import Asked
+from pipelines.ops.containers.docker import SCHEDULER_HOST, Asked
 from pipelines.ops.doctor.check import Check, Finding, State, Subject
 from pipelines.ops.doctor.examination import LIMIT_S, examine, worst
 from pipelines.ops.doctor.published import backend_address
 from pipelines.ops.doctor.standard import COMPOSE, STANDARD
 from pipelines.ops.errors import ExitCode, OpsError
-from pipelines.ops.settings import OpsSettings
+from pipelines.ops.schedule.settings import timetables
+from pipelines.ops.settings import OpsSettings, given_settings
 
 _COLOUR = {State.GREEN: "green", State.AMBER: "yellow", State.RED: "bold red", State.SKIPPED: "dim"}
 
@@ -44,13 +48,14 @@ def doctor(
 
 def _place(settings: OpsSettings) -> tuple[Subject, Sequence[Check]]:
     """Return what is examined and by which list: the stack in containers is reached by what it publishes."""
+    given = given_settings(os.environ)
     if settings.stack != "compose":
-        return Subject(settings), STANDARD
+        return Subject(settings, jobs=partial(timetables, given, node())), STANDARD
     check_folder(settings.compose_files)
     asked = Asked()
     with suppress(OpsError):
         settings = replace(settings, backend=settings.backend or backend_address(asked()))
-    return Subject(settings, containers=asked), COMPOSE
+    return Subject(settings, containers=asked, jobs=partial(timetables, given, SCHEDULER_HOST)), COMPOSE
 
 
 def _table(findings: Sequence[Finding]) -> Table:

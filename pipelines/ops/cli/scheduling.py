@@ -28,7 +28,8 @@ from pipelines.ops.schedule.status import Pages, Standing, as_data, sentences
 from pipelines.ops.settings import given_settings
 
 _UPCOMING = 3
-_LAST_WORDS_S = 20.0
+LAST_WORDS_S = 20.0
+"""At the end, so long is tried to tell what is still to be told."""
 _PROGRAM = (sys.executable, "-m", "pipelines.ops.cli")
 _NOT_FOR_JOBS = "SYNAPSE_NOTIFY_"
 
@@ -73,7 +74,7 @@ def _office(wanted: ScheduleSettings, data_dir: Path) -> Iterator[_Office]:
             log,
         )
     finally:
-        courier.close(_LAST_WORDS_S)
+        courier.close(LAST_WORDS_S)
 
 
 def _now() -> datetime:

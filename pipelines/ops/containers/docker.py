@@ -13,6 +13,12 @@ from pipelines.ops.errors import OpsError, UnreachableError
 
 PROJECT = "synapse"
 SERVICES = ("redis", "backend", "frontend")
+SCHEDULER = "scheduler"
+"""The service that is there where COMPOSE_PROFILES asks for it."""
+SCHEDULER_PROFILE = "schedule"
+"""What COMPOSE_PROFILES names for it."""
+SCHEDULER_HOST = "synapse-scheduler"
+"""What its container calls itself, in every life."""
 _LIMIT_S = 15.0
 _LABEL = "com.docker.compose"
 _SECRET = re.compile(r"PASSWORD|PASSPHRASE|TOKEN$|LOGIN$|SECRET|CREDENTIAL|(API|ACCESS|PRIVATE)_KEY")
@@ -97,7 +103,7 @@ def containers() -> dict[str, Container]:
     ids = docker("ps", "--all", "--quiet", *filters).split()
     found = json.loads(docker("inspect", *ids)) if ids else []
     by_service = {facts["Config"]["Labels"].get(f"{_LABEL}.service"): facts for facts in found}
-    return {name: Container(name, by_service[name]) for name in SERVICES if name in by_service}
+    return {name: Container(name, by_service[name]) for name in (*SERVICES, SCHEDULER) if name in by_service}
 
 
 def is_secret_name(variable: str) -> bool:

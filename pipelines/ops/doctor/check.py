@@ -1,12 +1,13 @@
 """What a check is: something to look at, and what was found there with its reason and remedy."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
 from pipelines.ops.containers.docker import Asked, Container
+from pipelines.ops.schedule.jobs import Job
 from pipelines.ops.settings import OpsSettings
 
 
@@ -37,12 +38,14 @@ def _utc_now() -> datetime:
 class Subject:
     """What is examined: the installation that the settings describe, at this time.
 
-    `containers` are those of its stack, by service; Docker is asked once.
+    `containers` are those of its stack, by service; Docker is asked once. `jobs` are those of the
+    schedule; it raises UsageError for settings that cannot be used.
     """
 
     settings: OpsSettings
     now: Callable[[], datetime] = _utc_now
     containers: Callable[[], Mapping[str, Container]] = field(default_factory=Asked)
+    jobs: Callable[[], Sequence[Job]] = tuple
 
     @property
     def repository_variable(self) -> str:

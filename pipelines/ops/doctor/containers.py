@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
-from pipelines.ops.containers.docker import SERVICES, Container, docker, is_secret_name, logs
+from pipelines.ops.containers.docker import (
+    SCHEDULER,
+    SCHEDULER_PROFILE,
+    SERVICES,
+    Container,
+    docker,
+    is_secret_name,
+    logs,
+)
 from pipelines.ops.doctor.check import Finding, Subject, amber, green, red, skipped
 from pipelines.ops.doctor.logs import damage, judge_log
 from pipelines.ops.doctor.quantities import size
@@ -22,6 +30,7 @@ _LINES = {
     "8000/tcp": "API_PORT",
     "5173/tcp": "PAGE_PORT",
     "8080/tcp": "SYNAPSE_PORT",
+    "9184/tcp": "SYNAPSE_SCHEDULE_PORT",
 }
 """The line of .env that says where a port of a container is published."""
 _BOUNDS = {"Memory": "memory", "NanoCpus": "processors", "PidsLimit": "processes"}
@@ -35,6 +44,10 @@ def look_at_containers(subject: Subject) -> Iterator[Finding]:
             yield _damaged(found[service]) or _state(found[service])
         else:
             yield _missing(service)
+    if SCHEDULER in found:
+        yield _state(found[SCHEDULER])
+    elif SCHEDULER_PROFILE in subject.settings.compose_profiles:
+        yield _missing(SCHEDULER)
 
 
 def look_at_bounds(subject: Subject) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def look_at_logs(subject: Subject) -> Iterator[Finding]:
 
 
 def judge_log(subject: Subject, name: str, lines: Iterable[str], remedy: str) -> Finding:
-    """Look for errors of the last day among lines of the backend, Redis or nginx."""
+    """Look for errors of the last day among lines of the backend, Redis, nginx or the schedule."""
     since = subject.now() - _RECENT
     errors = [text for line in lines if (text := _error(line, since)) is not None]
     if not errors:
@@ -88,7 +88,16 @@ def _at(written: str, form: str) -> datetime:
 def _of_backend(line: str, since: datetime) -> str | None:
     try:
         entry = json.loads(line)
-        bad = entry["level"] in _BAD_LEVELS and datetime.fromisoformat(entry["timestamp"]) >= since
+        time = entry["time"] if _of_schedule(entry) else entry["timestamp"]
+        bad = entry["level"] in _BAD_LEVELS and datetime.fromisoformat(time) >= since
     except (ValueError, KeyError, TypeError):
         return None
+    if bad and _of_schedule(entry):
+        told = (entry.get(name) for name in ("event", "job", "what", "reason", "why"))
+        return ": ".join(str(one) for one in told if one)
     return str(entry.get("what") or entry.get("event")) if bad else None
+
+
+def _of_schedule(entry: Mapping[str, object]) -> bool:
+    """Say whether `synapse schedule` wrote it."""
+    return "time" in entry and "timestamp" not in entry

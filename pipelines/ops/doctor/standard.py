@@ -21,6 +21,7 @@ from pipelines.ops.doctor.published import look_at_hot_reload, look_at_models_fr
 from pipelines.ops.doctor.redis_server import look_at_redis
 from pipelines.ops.doctor.repository import look_at_repository
 from pipelines.ops.doctor.restores import look_at_restores
+from pipelines.ops.doctor.schedule import look_at_schedule
 from pipelines.ops.doctor.scratch import look_at_scratch
 
 STANDARD = (
@@ -33,6 +34,7 @@ STANDARD = (
     Check("restore", look_at_restores),
     Check("repository", look_at_repository),
     Check("last backup", look_at_backups),
+    Check("schedule", look_at_schedule),
     Check("scratch server", look_at_scratch),
     Check("logs", look_at_logs),
     Check("clock", look_at_clock),
@@ -55,6 +57,7 @@ COMPOSE = (
     Check("restore", look_at_restores),
     Check("repository", look_at_repository),
     Check("last backup", look_at_backups),
+    Check("schedule", look_at_schedule),
     Check("logs", look_at_container_logs),
     Check("clock", look_at_clock),
 )

@@ -23,6 +23,12 @@ def check_present(store: ObjectStore, point: RestorePoint) -> list[str]:
     ]
 
 
+def has_all_of(store: ObjectStore, entry: FileEntry) -> bool:
+    """Tell whether every object of a file is there and can have its size."""
+    keys = [object_key(identity) for identity in (*entry.objects, *entry.anchors)]
+    return all(map(plausible, in_order(store.size, keys, store.glances)))
+
+
 def check_bytes(
     store: ObjectStore, point: RestorePoint, progress: Callable[[int], None] | None = None
 ) -> list[str]:

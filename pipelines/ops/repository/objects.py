@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from backports import zstd
 
 from pipelines.ops.errors import DamagedError
-from pipelines.ops.repository import deltas
+from pipelines.ops.repository import deltas, planes
 from pipelines.ops.repository.config import MAX_CHUNK
 from pipelines.ops.repository.documents import digest
 from pipelines.ops.repository.sealed import ForeignValueError, id_key
@@ -18,6 +18,7 @@ from pipelines.ops.repository.store import AbsentError, ObjectStore, TooLargeErr
 
 RAW = b"R"
 ZSTD = b"Z"
+PLANES = b"P"
 LEVEL = 3
 MAX_OBJECT = 1 + MAX_CHUNK
 MIN_OBJECT = 2
@@ -85,8 +86,9 @@ def identify(chunk: bytes, key: bytes | None = None) -> str:
 
 def pack(chunk: bytes) -> bytes:
     """Return the stored form: one letter for the packing, and the chunk, compressed when that pays."""
-    packed = zstd.compress(chunk, LEVEL)
-    return ZSTD + packed if len(packed) < len(chunk) - len(chunk) // 64 else RAW + chunk
+    form, plain = (PLANES, planes.split(chunk)) if planes.pay(chunk, LEVEL) else (ZSTD, chunk)
+    packed = zstd.compress(plain, LEVEL)
+    return form + packed if len(packed) < len(chunk) - len(chunk) // 64 else RAW + chunk
 
 
 def plausible(stored: int | None, plain: int = MAX_CHUNK) -> bool:
@@ -153,7 +155,7 @@ def _unpack(data: bytes) -> bytes | None:
     form, body = data[:1], memoryview(data)[1:]
     if form == RAW:
         return bytes(body)
-    if form != ZSTD:
+    if form not in {ZSTD, PLANES}:
         return None
     decoder = zstd.ZstdDecompressor(options=_OPTIONS)
     try:
@@ -161,5 +163,6 @@ def _unpack(data: bytes) -> bytes | None:
         chunk = decoder.decompress(body, max_length=MAX_CHUNK + 1)
     except zstd.ZstdError:
         return None
-    whole = decoder.eof and not decoder.unused_data and len(chunk) <= MAX_CHUNK
-    return chunk if whole else None
+    if not decoder.eof or decoder.unused_data or len(chunk) > MAX_CHUNK:
+        return None
+    return planes.join(chunk) if form == PLANES else chunk

@@ -105,12 +105,17 @@ class Repository:
         self.store.check_writable()
 
     def preceding(self, host: str) -> Iterator[RestorePoint]:
-        """Yield backups not known to be damaged, newest first, those of the machine before others.
+        """Yield backups not known to be damaged, newest first, those of the machine before others."""
+        return preceding_points(self.store, self.load, self.standing, host)
 
-        Of a far store without a cache none: nothing is compared with them.
-        """
-        if self.store.near or self.cache:
-            yield from preceding_points(self.store, self.load, self.standing, host)
+    @property
+    def compares(self) -> bool:
+        """Tell whether chunks are compared with those of an earlier backup: what that has is near."""
+        return self.store.near or self.cache is not None
+
+    def has_all_of(self, entry: FileEntry) -> bool:
+        """Tell whether every object of a file is there and can have its size."""
+        return checking.has_all_of(self.store, entry)
 
     def store_files(
         self,

@@ -15,7 +15,10 @@ _STACK = ".stack.lock"
 _CAPTURE = ".capture.lock"
 """Shared by backups while they copy, held alone by a restore while it swaps."""
 _BETWEEN = "Wait until it has ended, then look at its result."
-_KILL = "kill its process, or `docker rm --force` the container that `docker ps --filter name=ops-run` shows"
+_KILL = (
+    "kill its process, or `docker rm --force` the container that `docker ps --filter name=ops-run` shows,"
+    " or `docker compose kill scheduler`"
+)
 _ENDING = f"End it: {_KILL}. The next `synapse` command finishes or undoes what it began."
 
 

@@ -77,19 +77,24 @@ class ScheduleSettings:
 
 def schedule_settings(given: Mapping[str, str], host: str) -> ScheduleSettings:
     """Read the settings. Raises UsageError that names the variable; SynapseError of a file of a secret."""
-    zone = _zone("SYNAPSE_SCHEDULE_TIMEZONE", given)
-    jitter = _span("SYNAPSE_SCHEDULE_JITTER", given) or timedelta()
-    limit = _span("SYNAPSE_SCHEDULE_TIME_LIMIT", given) or timespan("the default", _LIMIT)
-    jobs = tuple(
-        _job(name, given, zone=zone, delay=steady_delay(jitter, host, name), limit=limit)
-        for name in NAMES
-        if given.get(_TIMES[name])
-    )
+    jobs = timetables(given, host)
     if not jobs:
         raise UsageError(
             "There is no schedule.", f'Set {_TIMES[BACKUP]}="15 3 * * *", for every day at 3:15.'
         )
     return ScheduleSettings(jobs, _listen("SYNAPSE_SCHEDULE_LISTEN", given), _channels(given))
+
+
+def timetables(given: Mapping[str, str], host: str) -> tuple[Job, ...]:
+    """Read which jobs there are, and when each is run. Raises UsageError that names the variable."""
+    zone = _zone("SYNAPSE_SCHEDULE_TIMEZONE", given)
+    jitter = _span("SYNAPSE_SCHEDULE_JITTER", given) or timedelta()
+    limit = _span("SYNAPSE_SCHEDULE_TIME_LIMIT", given) or timespan("the default", _LIMIT)
+    return tuple(
+        _job(name, given, zone=zone, delay=steady_delay(jitter, host, name), limit=limit)
+        for name in NAMES
+        if given.get(_TIMES[name])
+    )
 
 
 def _job(name: str, given: Mapping[str, str], *, zone: tzinfo, delay: timedelta, limit: timedelta) -> Job:

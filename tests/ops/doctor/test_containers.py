@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipelines.ops.containers.docker import SERVICES, Container, is_secret_name
+from pipelines.ops.containers.docker import SCHEDULER, SERVICES, Container, is_secret_name
 from pipelines.ops.restore import journal as journals
 from tests.ops.containers.program import DockerProgram, facts_of
 
@@ -106,6 +107,29 @@ def test_a_limit_of_redis_that_restores_do_not_know(program: DockerProgram, told
     assert "SYNAPSE_REDIS_MEMORY_LIMIT" in (line["remedy"] or "SYNAPSE_REDIS_MEMORY_LIMIT")
 
 
+def test_the_schedule_is_missed_where_it_is_asked_for_alone(program: DockerProgram) -> None:
+    """Its container has its lines like any other; without one its profile says whether it is wanted."""
+    assert "container scheduler" not in doctor(program)
+    with (program.folder.parent / ".env").open("a") as settings:
+        settings.write("COMPOSE_PROFILES=other,schedule\n")
+    assert doctor(program)["container scheduler"]["state"] == "red"
+    program.facts[SCHEDULER] = facts_of(SCHEDULER, program.folder.parent)
+    now = datetime.now(UTC).isoformat()
+    line = {"time": now, "level": "error", "event": "ended", "job": "backup", "reason": "Redis is away"}
+    program.written = json.dumps(line)
+    lines = doctor(program)
+    for name in ("container scheduler", "limits synapse_scheduler"):
+        assert lines[name]["state"] == "green", lines[name]
+    log = lines["log synapse_scheduler"]
+    assert (log["state"], "ended: backup: Redis is away" in log["reason"]) == ("amber", True), log
+
+
+def test_the_schedule_of_the_settings_is_looked_at(program: DockerProgram) -> None:
+    """With the stack in containers too: nothing has run it yet."""
+    line = doctor(program, SYNAPSE_SCHEDULE_BACKUP="15 3 * * *")["schedule backup"]
+    assert (line["state"], "COMPOSE_PROFILES=schedule" in line["remedy"]) == ("amber", True), line
+
+
 def test_no_form_is_named(program: DockerProgram) -> None:
     """A folder of an older version."""
     (program.folder.parent / ".env").write_text("")
@@ -129,13 +153,14 @@ def test_a_secret_that_docker_shows(program: DockerProgram) -> None:
         ("backend", 8000, "API_PORT", "listen tcp4 127.0.0.1:7777: bind: address already in use"),
         ("frontend", 5173, "PAGE_PORT", "port is already allocated"),
         ("frontend", 8080, "SYNAPSE_PORT", "listen tcp4 127.0.0.1:7777: bind: address already in use"),
+        ("scheduler", 9184, "SYNAPSE_SCHEDULE_PORT", "port is already allocated"),
     ],
 )
 def test_a_port_that_somebody_has(
     program: DockerProgram, service: str, port: int, line: str, words: str
 ) -> None:
     """The remedy is the line of .env to change, with what it says now."""
-    facts = program.facts[service]
+    facts = program.facts.setdefault(service, facts_of(service, program.folder.parent))
     facts["State"] = {
         "Status": "created",
         "ExitCode": 128,

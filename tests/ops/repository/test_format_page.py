@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from inspect import getmembers, isclass
 from pathlib import Path
 from random import Random
+from struct import pack
 
 import pytest
 from pydantic import BaseModel
@@ -78,6 +79,7 @@ def tools(tmp_path: Path) -> str:
 def test_a_stranger_restores_with_the_recipe(tmp_path: Path, tools: str) -> None:
     """The page's program, alone and isolated from our packages, gives every file back."""
     contents = {"big": Random(3).randbytes(3_000_000), "text/zeros": bytes(5_000_000), "empty": b""}
+    contents["vectors"] = b"".join(pack("<f", Random(number).gauss()) for number in range(500_000)) + b"end"
     repository = Repository.create(FolderStore(tmp_path / "r"))
     files = repository.store_files((name, io.BytesIO(data)) for name, data in contents.items()).files
     redis = RedisSource(

@@ -96,7 +96,10 @@ def test_any_bytes_are_a_sentence(data: bytes) -> None:
 
 
 @QUICK
-@given(st.sampled_from([b"", b"R", b"Z", b"Z\x28\xb5\x2f\xfd", b"?"]), st.binary(max_size=100))
+@given(
+    st.sampled_from([b"", b"R", b"Z", b"Z\x28\xb5\x2f\xfd", b"P\x28\xb5\x2f\xfd", b"?"]),
+    st.binary(max_size=100),
+)
 def test_any_object_is_a_sentence(head: bytes, tail: bytes) -> None:
     """An object of random bytes under a name that is not theirs is a problem, named with its file."""
     store = InMemoryStore()

@@ -33,13 +33,16 @@ class Web:
 
     def document(self, path: str) -> dict[str, object]:
         """Return the newest JSON document that was sent to a path."""
-        found: dict[str, object] = json.loads(next(body for at, body in reversed(self.got) if at == path))
-        return found
+        return self.documents(path)[-1]
+
+    def documents(self, path: str) -> list[dict[str, object]]:
+        """Return the JSON documents that were sent to a path, in order."""
+        return [json.loads(body) for at, body in self.got if at == path]
 
 
 @contextmanager
-def web() -> Iterator[Web]:
-    """Run an HTTP server that keeps what is POSTed."""
+def web(host: str = "127.0.0.1") -> Iterator[Web]:
+    """Run an HTTP server that keeps what is POSTed, at an address of this machine."""
     kept = Web()
 
     class Handler(BaseHTTPRequestHandler):
@@ -53,7 +56,7 @@ def web() -> Iterator[Web]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer((host, 0), Handler) as server:
         kept.port = server.server_address[1]
         with _threaded(server):
             yield kept
