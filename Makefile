@@ -46,6 +46,7 @@ soak: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.peers
 	$(BIN)/python -m tests.bench.s3
 	$(BIN)/python -m tests.bench.starts
 

@@ -8,23 +8,13 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from app.errors import SynapseError
+
 Vector: TypeAlias = NDArray[np.float32]
 """One embedding: shape (dimension,), float32, L2-normalised when its model says so."""
 
 Vectors: TypeAlias = NDArray[np.float32]
 """Several embeddings: shape (count, dimension), float32."""
-
-
-class SynapseError(Exception):
-    """Something failed that a person can act on: what failed, on what, and what to do.
-
-    `what` is one sentence that names the input; `hint` is one sentence with the remedy.
-    """
-
-    def __init__(self, what: str, hint: str) -> None:
-        super().__init__(f"{what} {hint}".strip())
-        self.what = what
-        self.hint = hint
 
 
 class DocumentNotFoundError(SynapseError):

@@ -26,7 +26,7 @@ from app.api.credentials import Credentials
 from app.api.guard import Rules
 from app.api.logs import configure_logs
 from app.api.services import Services
-from app.domain import SynapseError
+from app.errors import SynapseError
 from app.inference.chat import ChatServer
 from app.inference.embedded import WordLlamaEmbedder
 from app.inference.embedder import Embedder

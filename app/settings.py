@@ -9,10 +9,9 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv.parser import parse_stream
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from app.domain import SynapseError
+from app.errors import SynapseError
 
 _MODEL_URL = re.compile(r"MODEL_(?P<name>[A-Z0-9_]+)_URL")
 
@@ -54,7 +53,7 @@ Url = Annotated[str, AfterValidator(_url)]
 """An absolute http or https address, without a trailing slash."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that can be set. Each field is the environment variable of the same name in capitals.
 
     `Settings(...)` takes only what it is given; `Settings.load` reads an environment. Each secret
@@ -62,7 +61,7 @@ class Settings(BaseSettings):
     refused, but for a key of model servers (`*_API_KEY_FILE`): those may ask for none.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
 
     environment: Literal["development", "production"] = "development"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -134,25 +133,13 @@ class Settings(BaseSettings):
             if (match := _MODEL_URL.fullmatch(name))
         }
         try:
-            return cls(**values)  # type: ignore[arg-type]  # text from the environment; pydantic converts it
+            return cls(**values)  # text from the environment; pydantic converts it
         except ValidationError as error:
             raise _refusal(error) from None
 
     @classmethod
     def _secrets(cls) -> list[str]:
         return [name for name, field in cls.model_fields.items() if field.annotation == SecretStr | None]
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003  # pydantic passes all of these
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # as above
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # as above
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # as above
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take values from the caller alone, so that nothing is read behind its back."""
-        return (init_settings,)
 
     @field_validator("log_level", mode="before")
     @classmethod

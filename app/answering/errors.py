@@ -1,6 +1,7 @@
 """Why a document or a question is not taken; each kind has its own answer over HTTP."""
 
-from app.domain import DocumentRefusedError, StoreUnavailableError, SynapseError
+from app.domain import DocumentRefusedError, StoreUnavailableError
+from app.errors import SynapseError
 
 
 class DocumentTooLargeError(DocumentRefusedError):

@@ -9,7 +9,8 @@ import structlog
 from app.answering.events import Events, Happening
 from app.answering.health import Health
 from app.answering.threads import Threads
-from app.domain import Generation, SynapseError
+from app.domain import Generation
+from app.errors import SynapseError
 from app.stores.index.port import DocumentIndex
 
 _EVERY = 0.5

@@ -8,7 +8,7 @@ from typing import Literal
 
 import anyio
 
-from app.domain import SynapseError
+from app.errors import SynapseError
 from app.inference.errors import ModelLoadingError
 from app.stores.index.port import IndexDescription
 

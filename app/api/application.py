@@ -23,7 +23,7 @@ from app.api.page import Page
 from app.api.requests import HEADER, RequestContext
 from app.api.schemas import ProblemReply
 from app.api.services import Services
-from app.domain import SynapseError
+from app.errors import SynapseError
 
 _FILES_PER_UPLOAD = 4
 # It refuses nothing itself: it makes the description say what the guard wants.

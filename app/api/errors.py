@@ -21,8 +21,8 @@ from app.domain import (
     DocumentRefusedError,
     ModelMismatchError,
     StoreUnavailableError,
-    SynapseError,
 )
+from app.errors import SynapseError
 from app.inference.errors import ContextTooLongError, ModelUnavailableError
 
 

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from app.answering.model import Cited, Delta, Done, Event, Question, Restarted
 from app.api.schemas import AnswerReply, CitationReply, HitReply, QueryRequest, SearchReply, SearchRequest
 from app.api.services import Given
-from app.domain import SynapseError
+from app.errors import SynapseError
 
 router = APIRouter(prefix="/api", tags=["queries"])
 _log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 from app.config.logger import JsonLogger
 from app.config.worker import GRACE_S, Worker
-from app.domain import SynapseError
+from app.errors import SynapseError
 from app.main import create_app
 from app.settings import Settings
 

@@ -1,6 +1,6 @@
 """What can go wrong with a model server."""
 
-from app.domain import SynapseError
+from app.errors import SynapseError
 
 
 class ModelUnavailableError(SynapseError):

@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from app.domain import SynapseError
+from app.errors import SynapseError
 
 
 class ExitCode(IntEnum):

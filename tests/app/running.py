@@ -69,7 +69,7 @@ async def served(
     """Make the application over stores in memory, and keep what runs beside it running."""
     embedder, clock = embedder or WordEmbedder(), clock or Clock()
     chosen: dict[str, object] = {"cors_origins": (ORIGIN,), "allowed_hosts": ("synapse", "127.0.0.1")}
-    given = Settings(data_dir=data, **(chosen | settings))  # type: ignore[arg-type]  # as the test says
+    given = Settings(data_dir=data, **(chosen | settings))
     async with httpx.AsyncClient(trust_env=False) as outside:
         services = assemble(
             given,

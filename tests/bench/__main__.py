@@ -8,13 +8,10 @@ usage: python -m tests.bench [--keys 1000000] [--passages 300000]
 import argparse
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
@@ -22,12 +19,10 @@ from rich.table import Table
 
 from pipelines.ops.redis.programs import installed_programs
 from pipelines.ops.redis.scratch import ScratchServer
-from tests.bench.measure import Measured, measure
+from tests.bench.measure import MB, SYNAPSE, Measured, apart, bytes_in, measure
 from tests.bench.sources import fill_collection, fill_keys
 from tests.bench.waits import WriteWaits
 
-_SYNAPSE = Path(sys.executable).parent / "synapse"
-_MB = 1e6
 _WIDTH = 130
 
 
@@ -92,10 +87,8 @@ def _environ(root: Path, server: ScratchServer) -> dict[str, str]:
 
 def _grow(say: Console, root: Path, server: ScratchServer, before: Amount, more: Amount) -> None:
     say.print(f"Adding {more.keys} keys and {more.passages} passages ...")
-    # In a process of its own: a child's peak memory counts what its parent had when it was made.
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        pool.submit(fill_keys, server.port, server.password, before.keys, more.keys).result()
-        pool.submit(fill_collection, root / "data", before.passages, more.passages).result()
+    apart(fill_keys, server.port, server.password, before.keys, more.keys)
+    apart(fill_collection, root / "data", before.passages, more.passages)
 
 
 def _run(
@@ -105,12 +98,12 @@ def _run(
     plain = root / f"plain-{run}"
     log = root / "printed"
     done = {
-        "backup": measure([_SYNAPSE, "backup", "--no-verify", "--json"], environ, log),
-        "backup again": measure([_SYNAPSE, "backup", "--no-verify", "--json"], environ, log),
-        "verify": measure([_SYNAPSE, "verify", "--json"], environ, log),
-        "verify level 2": measure([_SYNAPSE, "verify", "--level", "2", "--json"], environ, log),
+        "backup": measure([SYNAPSE, "backup", "--no-verify", "--json"], environ, log),
+        "backup again": measure([SYNAPSE, "backup", "--no-verify", "--json"], environ, log),
+        "verify": measure([SYNAPSE, "verify", "--json"], environ, log),
+        "verify level 2": measure([SYNAPSE, "verify", "--level", "2", "--json"], environ, log),
         "restore into the running stack": _restored(say, server, environ, log),
-        "restore into a folder": measure([_SYNAPSE, "restore", "--into", plain, "--json"], environ, log),
+        "restore into a folder": measure([SYNAPSE, "restore", "--into", plain, "--json"], environ, log),
     }
     script = f"tar c -C {plain} . | zstd -q -3 -T2 -o {plain}.tar.zst && sync {plain}.tar.zst"
     copied = f"{plain}-copy"
@@ -122,7 +115,7 @@ def _run(
 
 def _restored(say: Console, server: ScratchServer, environ: dict[str, str], log: Path) -> Measured:
     with WriteWaits(server.port, server.password) as waits:
-        done = measure([_SYNAPSE, "restore", "--yes", "--json"], environ, log)
+        done = measure([SYNAPSE, "restore", "--yes", "--json"], environ, log)
     say.print(
         f"During the restore a client had no write acknowledged for {waits.longest_s:.2f} s at the longest."
     )
@@ -131,19 +124,19 @@ def _restored(say: Console, server: ScratchServer, environ: dict[str, str], log:
 
 def _table(root: Path, done: dict[str, Measured]) -> Table:
     plain = _newest_plain(root)
-    size = sum(path.stat().st_size for path in plain.rglob("*") if path.is_file())
-    table = Table(title=f"{size / _MB:.0f} MB of files", box=None, title_justify="left")
+    size = bytes_in(plain)
+    table = Table(title=f"{size / MB:.0f} MB of files", box=None, title_justify="left")
     for title in ("what", "seconds", "MB/s", "of tar | zstd", "of cp + sha256sum", "peak MB", "own MB"):
         table.add_column(title, justify="left" if title == "what" else "right")
     for what, one in done.items():
         table.add_row(
             what,
             f"{one.seconds:.2f}",
-            f"{size / _MB / one.seconds:.0f}",
+            f"{size / MB / one.seconds:.0f}",
             f"{one.seconds / done['tar | zstd -3 -T2'].seconds:.2f}",
             f"{one.seconds / done['cp + sha256sum'].seconds:.2f}",
-            f"{one.peak / _MB:.0f}",
-            f"{one.own / _MB:.0f}",
+            f"{one.peak / MB:.0f}",
+            f"{one.own / MB:.0f}",
         )
     for what in ("backup", "verify", "restore into the running stack"):
         steps = json.loads(done[what].printed).get("steps", {})
@@ -159,7 +152,7 @@ def _memory(once: dict[str, Measured], twice: dict[str, Measured]) -> Table:
     for what, one in once.items():
         two = twice[what]
         pairs = ((one.peak, two.peak), (one.own, two.own))
-        cells = ((f"{a / _MB:.0f}", f"{b / _MB:.0f}", f"{b / max(a, 1):.2f}") for a, b in pairs)
+        cells = ((f"{a / MB:.0f}", f"{b / MB:.0f}", f"{b / max(a, 1):.2f}") for a, b in pairs)
         table.add_row(what, *(cell for three in cells for cell in three))
     return table
 

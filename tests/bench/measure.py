@@ -2,14 +2,22 @@
 
 import os
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
+SYNAPSE = Path(sys.executable).parent / "synapse"
+MB = 1e6
 _SAMPLE_S = 0.02
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +80,15 @@ def measure(argv: Sequence[str | Path], environ: Mapping[str, str], log: Path) -
     if process.returncode:
         raise RuntimeError(f"{argv} ended with {process.returncode}: {printed}")
     return Measured(seconds, usage.ru_maxrss * 1024, own, printed)
+
+
+def apart(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+    """Call a function in a process of its own: a child's peak counts what its parent had when it was made."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *given, **named).result()
+
+
+def bytes_in(folder: Path) -> int:
+    """Return the bytes of all files of a folder, or of a file."""
+    files = folder.rglob("*") if folder.is_dir() else [folder]
+    return sum(path.stat().st_size for path in files if path.is_file())

@@ -9,12 +9,9 @@ usage: python -m tests.bench.s3 [--megabytes 500] [--delay 0.05] [--rounds 3]
 """
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
@@ -23,12 +20,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.measure import measure
+from tests.bench.measure import MB, SYNAPSE, apart, measure
 from tests.s3.delayed import delayed
 from tests.s3.versitygw import S3Server, s3_environ, s3_server
 
-_SYNAPSE = Path(sys.executable).parent / "synapse"
-_MB = 1e6
 _WIDTH = 130
 _SEED = 20261201
 _DIMENSION = 256
@@ -59,9 +54,7 @@ def main() -> None:
         s3_server(Path(name) / "s3") as server,
     ):
         root = Path(name)
-        # In a process of its own: a child's peak memory counts what its parent had when it was made.
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            size = pool.submit(_lay_indexes, root / "indexes", given.megabytes).result()
+        size = apart(_lay_indexes, root / "indexes", given.megabytes)
         rounds: dict[float, list[dict[str, Run]]] = {0.0: [], given.delay: []}
         for number in range(given.rounds):
             for delay, done in rounds.items():
@@ -74,7 +67,7 @@ def table(
     size: int, delay: float, near: Sequence[Mapping[str, Run]], far: Sequence[Mapping[str, Run]]
 ) -> Table:
     """Return medians of seconds, with MB/s and how much of the throughput is left with the delay."""
-    title = f"{size / _MB:.0f} MB on S3, {len(near)} rounds; with {delay * 1000:.0f} ms before each request"
+    title = f"{size / MB:.0f} MB on S3, {len(near)} rounds; with {delay * 1000:.0f} ms before each request"
     shown = Table(title=title, box=None, title_justify="left")
     columns = ("what", "s", "MB/s", "delayed s", "MB/s", "of it", f"goal {_LEAST:g}", "requests", "peak MB")
     for column in columns:
@@ -85,13 +78,13 @@ def table(
         shown.add_row(
             what,
             f"{without:.2f}",
-            f"{size / _MB / without:.0f}",
+            f"{size / MB / without:.0f}",
             f"{with_it:.2f}",
-            f"{size / _MB / with_it:.0f}",
+            f"{size / MB / with_it:.0f}",
             f"{left:.2f}",
             "met" if left >= _LEAST else "NOT MET",
             f"{max(one[what].requests for one in far)}",
-            f"{max(one[what].peak for one in (*near, *far)) / _MB:.0f}",
+            f"{max(one[what].peak for one in (*near, *far)) / MB:.0f}",
         )
     return shown
 
@@ -131,7 +124,7 @@ def _round(server: S3Server, root: Path, name: str, delay: float) -> dict[str, R
         }
         for what, command in commands.items():
             before = way.requests
-            one = measure([_SYNAPSE, *command, "--json"], s3_environ(server, more), root / "printed")
+            one = measure([SYNAPSE, *command, "--json"], s3_environ(server, more), root / "printed")
             done[what] = Run(one.seconds, one.peak, way.requests - before)
     return done
 

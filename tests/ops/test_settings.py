@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.domain import SynapseError
+from app.errors import SynapseError
 from pipelines.ops.errors import UsageError
 from pipelines.ops.repository import S3Place
 from pipelines.ops.repository.place import Lock

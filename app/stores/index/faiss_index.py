@@ -18,9 +18,9 @@ from app.domain import (
     Hit,
     NewDocument,
     StoreUnavailableError,
-    SynapseError,
     Vector,
 )
+from app.errors import SynapseError
 from app.stores.index import records
 from app.stores.index.checks import check_documents, check_query
 from app.stores.index.creation import create_if_missing

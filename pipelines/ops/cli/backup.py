@@ -13,8 +13,9 @@ from pipelines.ops.capture.faiss_folder import capture_faiss_folder, find_none
 from pipelines.ops.capture.redis_keys import capture_keys
 from pipelines.ops.capture.redis_wire import capture_redis
 from pipelines.ops.cli.console import Output, guarded
+from pipelines.ops.cli.here import memory_of
 from pipelines.ops.cli.options import Json, Only, Source
-from pipelines.ops.cli.wiring import context, memory_of, stack_context
+from pipelines.ops.cli.wiring import context, stack_context
 from pipelines.ops.cli.words import counted_keys, seconds, size
 from pipelines.ops.context import Context
 from pipelines.ops.errors import DamagedError, UsageError

@@ -21,7 +21,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from app.domain import SynapseError
+from app.errors import SynapseError
 from pipelines.ops.cli.signals import interruptible, write_nowhere
 from pipelines.ops.errors import ExitCode, OpsError
 from pipelines.ops.reporting import Advance, Reporter

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from pipelines.ops.cli.console import Output, guarded
+from pipelines.ops.cli.here import opened_here, settings_here
 from pipelines.ops.cli.options import DryRun, Json
 from pipelines.ops.cli.passphrases import FINAL, asked_passphrase
-from pipelines.ops.cli.wiring import opened_here, settings_here
 from pipelines.ops.cli.words import size
 from pipelines.ops.copying import Item, State, carry_out, plan_copy
 from pipelines.ops.errors import DamagedError, NothingError, RefusedError

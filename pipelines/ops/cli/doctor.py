@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.ops.cli.console import guarded
+from pipelines.ops.cli.here import settings_here
 from pipelines.ops.cli.options import Json
-from pipelines.ops.cli.wiring import settings_here
 from pipelines.ops.containers.compose import check_folder
 from pipelines.ops.containers.docker import SCHEDULER_HOST, Asked
 from pipelines.ops.doctor.check import Check, Finding, State, Subject

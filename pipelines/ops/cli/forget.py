@@ -9,8 +9,9 @@ import typer
 
 from pipelines.ops.cli.confirming import confirmed
 from pipelines.ops.cli.console import guarded
+from pipelines.ops.cli.here import memory_of
 from pipelines.ops.cli.options import DryRun, Json, Yes
-from pipelines.ops.cli.wiring import memory_of, stack_context
+from pipelines.ops.cli.wiring import stack_context
 from pipelines.ops.errors import RefusedError, UsageError
 from pipelines.ops.forget import Choice, carry_out, choose, choose_by_name
 from pipelines.ops.retention import Policy

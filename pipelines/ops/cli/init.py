@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from pipelines.ops.cli.console import guarded
+from pipelines.ops.cli.here import settings_here
 from pipelines.ops.cli.options import Json
 from pipelines.ops.cli.passphrases import FINAL, new_passphrase
-from pipelines.ops.cli.wiring import settings_here
 from pipelines.ops.errors import RefusedError, UsageError
 from pipelines.ops.repository import ObjectStore, Repository, store_at
 from pipelines.ops.repository.config import KEY

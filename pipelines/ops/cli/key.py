@@ -7,9 +7,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.ops.cli.console import Output, guarded
+from pipelines.ops.cli.here import settings_here
 from pipelines.ops.cli.options import Json
 from pipelines.ops.cli.passphrases import asked_passphrase, new_passphrase
-from pipelines.ops.cli.wiring import settings_here
 from pipelines.ops.opening import with_passphrase
 from pipelines.ops.repository import store_at
 from pipelines.ops.repository.keyring import KeyRef, Keyring

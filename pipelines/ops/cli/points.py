@@ -9,13 +9,12 @@ from rich.table import Table
 
 from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.freshness import MaxAge, judge
+from pipelines.ops.cli.here import memory_of, opened_here, settings_here
 from pipelines.ops.cli.options import Json, Only, Point
-from pipelines.ops.cli.wiring import memory_of, opened_here, settings_here
 from pipelines.ops.cli.words import age, counted_keys, seconds, size
 from pipelines.ops.errors import DamagedError, NothingError
 from pipelines.ops.model import Proof, RestorePoint
 from pipelines.ops.repository import FolderStore, PointRef, Repository, Standing
-from pipelines.ops.restore.served import check_served
 
 points = typer.Typer(help="List restore points, show one, or check their age.", no_args_is_help=True)
 _COLOUR = {Standing.PROVEN: "green", Standing.UNPROVEN: "yellow", Standing.DAMAGED: "red"}
@@ -91,6 +90,8 @@ def served(
     as_json: Json = False,
 ) -> None:
     """Ask whether a restored point's documents are served: its collection, the epoch in use, their number."""
+    from pipelines.ops.restore.served import check_served  # noqa: PLC0415  # no other one needs HTTP
+
     with guarded(json=as_json) as output:
         settings, repository = settings_here(), opened_here(output)
         ref = repository.resolve(point)

@@ -10,9 +10,9 @@ import typer
 from pipelines.ops.cli.confirming import confirmed
 from pipelines.ops.cli.console import Output, guarded
 from pipelines.ops.cli.copy import refuse_same
+from pipelines.ops.cli.here import memory_of, opened_here, settings_here
 from pipelines.ops.cli.options import DryRun, Json, Yes
 from pipelines.ops.cli.passphrases import asked_passphrase
-from pipelines.ops.cli.wiring import memory_of, opened_here, settings_here
 from pipelines.ops.errors import DamagedError
 from pipelines.ops.opening import opened_copy
 from pipelines.ops.repairing import Broken, Done, Findings, Kind, carry_out, find

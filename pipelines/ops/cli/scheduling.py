@@ -11,8 +11,8 @@ from pathlib import Path
 from platform import node
 
 from pipelines.ops.cli.console import Output
+from pipelines.ops.cli.here import settings_here
 from pipelines.ops.cli.signals import signals_noted
-from pipelines.ops.cli.wiring import settings_here
 from pipelines.ops.errors import ExitCode, OpsError, RefusedError, UsageError
 from pipelines.ops.schedule.announcing import Announcer
 from pipelines.ops.schedule.child import Child

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from pipelines.ops.cli.console import Output, guarded
+from pipelines.ops.cli.here import settings_here
 from pipelines.ops.cli.options import Json
 from pipelines.ops.cli.signals import signals_noted
-from pipelines.ops.cli.wiring import context, settings_here
+from pipelines.ops.cli.wiring import context
 from pipelines.ops.localstack import LOGS, LocalStack
 from pipelines.ops.localstack.page import with_page
 from pipelines.ops.restore import journal as journals

@@ -1,11 +1,10 @@
 """Make what the flows need from the settings: the one place where the parts of operations meet."""
 
-import os
 import sys
 import time
-from datetime import UTC, datetime
 
 from pipelines.ops.cli.console import Output
+from pipelines.ops.cli.here import notice_rollback, settings_here
 from pipelines.ops.cli.passphrases import FINAL, asked_passphrase
 from pipelines.ops.containers.compose import hand_over
 from pipelines.ops.context import Context
@@ -13,16 +12,10 @@ from pipelines.ops.errors import NothingError
 from pipelines.ops.opening import opened
 from pipelines.ops.redis.boot import Scratch
 from pipelines.ops.redis.programs import installed_programs
-from pipelines.ops.remembering import Memory
 from pipelines.ops.reporting import Stopwatch
 from pipelines.ops.repository import ObjectStore, Repository, store_at
 from pipelines.ops.restore.recover import recover
-from pipelines.ops.settings import OpsSettings, load
-
-
-def settings_here() -> OpsSettings:
-    """Read the settings of this process."""
-    return load(os.environ)
+from pipelines.ops.settings import OpsSettings
 
 
 def stack_context(output: Output, *, create: bool = False) -> Context:
@@ -53,26 +46,6 @@ def context(output: Output, *, create: bool = False, settings: OpsSettings | Non
         output.reporter.note(f"An interrupted restore was found and {ended}.")
     notice_rollback(output, settings, work.repository)
     return work
-
-
-def opened_here(output: Output) -> Repository:
-    """Open the repository of the settings to look at it; the passphrase is asked for when it is needed."""
-    settings = settings_here()
-    repository = opened(settings, ask=asked_passphrase)
-    notice_rollback(output, settings, repository)
-    return repository
-
-
-def memory_of(settings: OpsSettings, repository: Repository) -> Memory:
-    """Return what this machine remembers of a repository."""
-    return Memory(settings.service.data_dir, repository)
-
-
-def notice_rollback(output: Output, settings: OpsSettings, repository: Repository) -> None:
-    """Say aloud when the repository is older than what this machine remembers of it."""
-    lost = memory_of(settings, repository).look(datetime.now(UTC))
-    if lost:
-        output.reporter.note(f"Warning: {lost}")
 
 
 def _repository(output: Output, settings: OpsSettings, store: ObjectStore, *, create: bool) -> Repository:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from threading import Thread
 from time import monotonic
 
-from app.domain import SynapseError
+from app.errors import SynapseError
 from pipelines.ops.doctor.check import Check, Finding, State, Subject, red
 
 LIMIT_S = 20.0

@@ -7,7 +7,6 @@ repository. The order means nothing to a server that loads it.
 
 import mmap
 from array import array
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 from zlib import crc32
@@ -98,23 +97,24 @@ def _write(
 ) -> None:
     starts = np.append(np.frombuffer(begins, np.uint64), np.uint64(database.end))
     order = np.argsort(np.frombuffer(hashes, np.uint32), kind="stable")
-    gathered: list[bytes] = []
-    size = 0
-    for begin, end in _spans(starts, order):
-        if size + end - begin > _BLOCK:
-            out.write(b"".join(gathered))
-            gathered, size = [], 0
-        if end - begin > _BLOCK:
-            for at in range(begin, end, _BLOCK):
-                out.write(data[at : min(at + _BLOCK, end)])
-        else:
-            gathered.append(data[begin:end])
-            size += end - begin
-    out.write(b"".join(gathered))
-
-
-def _spans(starts: "np.ndarray", order: "np.ndarray") -> Iterator[tuple[int, int]]:
-    """Yield where each record begins and ends, in their new order."""
     for at in range(0, len(order), _TOGETHER):
         some = order[at : at + _TOGETHER]
-        yield from zip(starts[some].tolist(), starts[some + 1].tolist(), strict=True)
+        _gather(data, starts[some], starts[some + 1], out)
+
+
+def _gather(data: mmap.mmap, begins: "np.ndarray", ends: "np.ndarray", out: _Summed) -> None:
+    """Write these records in this order, as many at once as make a block."""
+    half = len(begins) // 2
+    if int((ends - begins).sum()) <= _BLOCK:
+        # Views, so that each record is copied once; none is left when the map is closed.
+        with memoryview(data) as view:
+            spans = zip(begins.tolist(), ends.tolist(), strict=True)
+            together = b"".join([view[begin:end] for begin, end in spans])
+        out.write(together)
+    elif half:
+        _gather(data, begins[:half], ends[:half], out)
+        _gather(data, begins[half:], ends[half:], out)
+    else:
+        begin, end = int(begins[0]), int(ends[0])
+        for at in range(begin, end, _BLOCK):
+            out.write(data[at : min(at + _BLOCK, end)])

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from app.api import credentials
 from app.api.credentials import COOKIE, LIFETIME
-from app.domain import SynapseError
+from app.errors import SynapseError
 from app.main import create_app
 from app.settings import Settings
 from tests.app.api.signing_in import BEARER, HERE, LOCKED

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.api.headers import SECURITY
-from app.domain import SynapseError
+from app.errors import SynapseError
 from app.main import create_app
 from app.settings import Settings
 from tests.app.api.signing_in import LOCKED

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.domain import SynapseError
+from app.errors import SynapseError
 from app.settings import Settings
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.domain import SynapseError
+from app.errors import SynapseError
 from pipelines.ops.schedule.settings import schedule_settings
 
 BACKUP = {"SYNAPSE_SCHEDULE_BACKUP": "15 3 * * *"}
