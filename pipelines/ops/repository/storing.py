@@ -1,8 +1,9 @@
 """Store files: read, cut, hash, compress and write at the same time, in bounded memory."""
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ from pipelines.ops.repository.objects import (
     pack,
     plausible,
 )
-from pipelines.ops.repository.parallel import in_order
+from pipelines.ops.repository.parallel import THREADS, in_order
 from pipelines.ops.repository.paths import clash, path_problem
 from pipelines.ops.repository.present import sizes_in
 from pipelines.ops.repository.sealed import id_key
@@ -81,6 +82,26 @@ class _Draft:
             objects=tuple(self.objects),
             anchors=tuple(sorted(self.anchors)),
         )
+
+
+class _Sums:
+    """The SHA-256 of files, taken in order beside the reading, which waits when it is too far ahead."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1)
+        self._behind: deque[Future[None]] = deque()
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def take(self, draft: _Draft, chunk: bytes) -> None:
+        self._behind.append(self._pool.submit(draft.sums.update, chunk))
+        if len(self._behind) > THREADS:
+            self._behind.popleft().result()
+
+    def wait(self) -> None:
+        while self._behind:
+            self._behind.popleft().result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +162,20 @@ def _pieces(
     drafts: list[_Draft],
     aligner: Callable[[str], AbstractContextManager[Aligner | None]],
 ) -> Generator[_Piece]:
-    for path, source in files:
-        problem = path_problem(path)
-        if problem:
-            raise UsageError(f"The path {path!r} {problem}.", "Rename that file.")
-        draft = _Draft(path)
-        drafts.append(draft)
-        with aligner(path) as along:
-            for chunk in _read(chunker, path, source):
-                draft.size += len(chunk)
-                draft.sums.update(chunk)
-                identity = identify(chunk, key)
-                yield _Piece(draft, chunk, identity, along.place(chunk, identity) if along else NOTHING)
+    with closing(_Sums()) as sums:
+        for path, source in files:
+            problem = path_problem(path)
+            if problem:
+                raise UsageError(f"The path {path!r} {problem}.", "Rename that file.")
+            draft = _Draft(path)
+            drafts.append(draft)
+            with aligner(path) as along:
+                for chunk in _read(chunker, path, source):
+                    draft.size += len(chunk)
+                    sums.take(draft, chunk)
+                    identity = identify(chunk, key)
+                    yield _Piece(draft, chunk, identity, along.place(chunk, identity) if along else NOTHING)
+        sums.wait()
 
 
 def _read(chunker: Chunker, path: str, source: Source) -> Iterator[bytes]:
