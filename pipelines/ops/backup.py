@@ -82,7 +82,8 @@ def take_backup(
                 "There is nothing to back up: no Redis was asked for and there are no documents.",
                 "Set DATA_DIR to the folder of the data, or leave out --only.",
             )
-        draft = _Draft(begun.result() if begun else None, _store_faiss(work, documents, before))
+        stored = _store_faiss(work, documents, before)
+        draft = _Draft(begun.result() if begun else None, stored)
         ref, point = _publish(work, draft, before, started=started, label=label)
     proof = prove(work, ref, 3) if proven else None
     return BackupReport(ref, point, draft.figures, proof, tuple(work.watch.timings))
