@@ -140,7 +140,7 @@ def test_a_reference_is_taken_apart(text: str, image: Image) -> None:
             "redis:7.4-bookworm@sha256:00",
             "docker-compose.yml:{line}",
         ),
-        ("docker-compose.yml", "redis:7.4-bookworm", "valkey/valkey:8", "valkey/valkey:8 is not in"),
+        ("docker-compose.yml", "redis:7.4-bookworm", "valkey/valkey:8", "is not in deploy/pins.toml"),
         ("frontend/Dockerfile", "FROM ${NGINX_IMAGE}", "FROM nginx", "frontend/Dockerfile:{line}"),
         (".env.example", "NODE_IMAGE=node:20-alpine", "NODE_IMAGE=node:22-alpine", ".env.example:{line}"),
         ("deploy/pins.toml", 'tag = "20-alpine"', 'tag = "alpine"', "names no version"),

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pipelines.ops.errors import NothingError
 from pipelines.ops.repository import FolderStore, Repository
 from pipelines.ops.schedule.keeping import FOLDER
 from pipelines.ops.schedule.record import Record
@@ -106,6 +107,8 @@ def test_killed_in_mid_run_it_runs_again_and_two_at_once_run_it_once(
         first.wait()
         wait_until(lambda: not lives(job), "the job ends with it", PATIENCE_S)
         assert _record(tmp_path).running is not None
+        # On a busy machine the kill may come after the point is there and before it is proven.
+        left = _points(tmp_path)
         two = [
             held.enter_context(ended(_started(environ | more, tmp_path, log)))
             for more in ({"SYNAPSE_SCHEDULE_LISTEN": str(port)}, {})
@@ -118,14 +121,21 @@ def test_killed_in_mid_run_it_runs_again_and_two_at_once_run_it_once(
     record = _record(tmp_path)
     assert [run.good for run in record.runs] == [False, True]
     assert "died" in record.runs[0].reason
-    points = Repository.open(FolderStore(tmp_path / "repository")).points()
-    assert [point.id for point in points] == [record.runs[1].point]
+    assert _points(tmp_path) - left == {record.runs[1].point}
     assert receiver.paths.count(f"/{SECRET}") == 1
     assert SECRET not in log.read_text()
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert {"run", "said", "ended", "a run was lost", "ended in good order"} <= {
         one["event"] for one in lines
     }
+
+
+def _points(root: Path) -> set[str | None]:
+    """Return the ids of the restore points, none where there is no repository yet."""
+    try:
+        return {point.id for point in Repository.open(FolderStore(root / "repository")).points()}
+    except NothingError:
+        return set()
 
 
 def _shown(port: int) -> None:
