@@ -1,9 +1,8 @@
 """Store files: read, cut, hash, compress and write at the same time, in bounded memory."""
 
 import hashlib
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,11 +24,12 @@ from pipelines.ops.repository.objects import (
     pack,
     plausible,
 )
-from pipelines.ops.repository.parallel import THREADS, in_order
+from pipelines.ops.repository.parallel import in_order
 from pipelines.ops.repository.paths import clash, path_problem
 from pipelines.ops.repository.present import sizes_in
 from pipelines.ops.repository.sealed import id_key
 from pipelines.ops.repository.store import ObjectStore
+from pipelines.ops.repository.sums import Sums
 
 Source = Path | BinaryIO
 
@@ -82,26 +82,6 @@ class _Draft:
             objects=tuple(self.objects),
             anchors=tuple(sorted(self.anchors)),
         )
-
-
-class _Sums:
-    """The SHA-256 of files, taken in order beside the reading, which waits when it is too far ahead."""
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1)
-        self._behind: deque[Future[None]] = deque()
-
-    def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-    def take(self, draft: _Draft, chunk: bytes) -> None:
-        self._behind.append(self._pool.submit(draft.sums.update, chunk))
-        if len(self._behind) > THREADS:
-            self._behind.popleft().result()
-
-    def wait(self) -> None:
-        while self._behind:
-            self._behind.popleft().result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +142,7 @@ def _pieces(
     drafts: list[_Draft],
     aligner: Callable[[str], AbstractContextManager[Aligner | None]],
 ) -> Generator[_Piece]:
-    with closing(_Sums()) as sums:
+    with closing(Sums()) as sums:
         for path, source in files:
             problem = path_problem(path)
             if problem:
@@ -172,7 +152,7 @@ def _pieces(
             with aligner(path) as along:
                 for chunk in _read(chunker, path, source):
                     draft.size += len(chunk)
-                    sums.take(draft, chunk)
+                    sums.take(draft.sums, chunk)
                     identity = identify(chunk, key)
                     yield _Piece(draft, chunk, identity, along.place(chunk, identity) if along else NOTHING)
         sums.wait()
