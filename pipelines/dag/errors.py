@@ -1,9 +1,13 @@
 """What an operator sees when a job or one of its steps fails, and the exit codes of jobs."""
 
+import re
 from enum import IntEnum
 
 INSTALL = "make pipelines && . .venv/bin/activate"
 """Gives a Python what jobs need; each job file says it too, as it cannot import this where it is wanted."""
+
+
+_TRACE = re.compile(r" ?\[traceparent:[0-9a-f-]+\]")
 
 
 class JobExit(IntEnum):
@@ -55,4 +59,9 @@ class StepError(Exception):
 
 def first_line(error: Exception) -> str:
     """Return the first line that an error has to say, or what kind it is."""
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return next((line for line in text_of(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def text_of(error: Exception) -> str:
+    """Return what an error has to say, without the marks by which the engine's own tools find its trace."""
+    return _TRACE.sub("", str(error))

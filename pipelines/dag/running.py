@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import anyio
 
-from pipelines.dag.errors import JobExit, StepError
+from pipelines.dag.errors import JobExit, StepError, text_of
 from pipelines.dag.plan import Plan, Step
 
 Action = Callable[[], Awaitable["Finding"]]
@@ -106,7 +106,7 @@ async def _carried_out(step: Step, action: Action, clock: Clock) -> Result:
     except StepError as error:
         return Result(step, State.FAILED, clock() - began, error.reason, error.code, error.output)
     except Exception as error:  # noqa: BLE001  # one step's surprise must not hide what the others found
-        reason = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {text_of(error)}"
         return Result(step, State.FAILED, clock() - began, reason, JobExit.FAILED)
     reason = f"not done within its {step.limit_s} s"
     return Result(step, State.TIMED_OUT, clock() - began, reason, JobExit.FAILED)

@@ -47,6 +47,8 @@ class Rival:
     opening: Command | None = None
     """Starts it, derives the key, lists what is there."""
     version: Command | None = None
+    folder: Command | None = None
+    """Saves the folder of the indexes alone."""
 
 
 def missing() -> list[str]:
@@ -82,6 +84,7 @@ def _synapse(root: Path, phrase: Path, source: Source) -> Rival:
         check=lambda _count: [SYNAPSE, "verify", "--all", "--level", "2"],
         opening=[SYNAPSE, "points", "list"],
         version=[SYNAPSE, "--version"],
+        folder=[SYNAPSE, "backup", "--no-verify", "--only", "faiss", "--faiss-folder", source.indexes],
     )
 
 
@@ -107,6 +110,7 @@ def _restic(root: Path, phrase: Path, source: Source) -> Rival:
         check=lambda _count: ["restic", "check", "--read-data"],
         opening=["restic", "snapshots"],
         version=["restic", "version"],
+        folder=["restic", "backup", "--quiet", source.indexes],
     )
 
 
@@ -130,6 +134,7 @@ def _borg(root: Path, phrase: Path, source: Source) -> Rival:
         check=lambda _count: ["borg", "check", "--verify-data", place],
         opening=["borg", "list", place],
         version=["borg", "--version"],
+        folder=["borg", "create", "--compression", "zstd,3", f"{place}::folder", source.indexes],
     )
 
 

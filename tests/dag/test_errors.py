@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from pipelines.dag.arguments import parser
-from pipelines.dag.errors import JobExit
+from pipelines.dag.errors import JobExit, first_line
 from pipelines.ops.cli.main import EXIT_CODES
 from pipelines.ops.errors import ExitCode
 
@@ -25,3 +25,11 @@ def test_both_helps_and_the_readme_tell_of_every_code() -> None:
     text = README.read_text(encoding="utf-8")
     table = {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
     assert table | {int(code) for code in re.findall(r"then with (\d+)\.", text)} == set(ExitCode)
+
+
+def test_an_error_of_the_engine() -> None:
+    """Is told without the marks of its trace."""
+    mark = "[traceparent:5994cdad175061f24eaa4200d5216180-99cc92ed455c189d]"
+    assert first_line(ValueError(f"bound service exited: exit code: 137 {mark} {mark}\nmore")) == (
+        "bound service exited: exit code: 137"
+    )

@@ -28,6 +28,9 @@ class CapturedAof:
     header: RdbHeader | None
     notes: tuple[str, ...]
 
+    def settle(self) -> None:
+        """Do nothing: all was done when it was arranged."""
+
     def source(self, files: tuple[FileEntry, ...]) -> RedisSource:
         """Describe the capture for the restore point, once its files are stored."""
         header = self.header

@@ -47,6 +47,9 @@ class CapturedKeys:
         """The AOF folder's files, the manifest last."""
         return tuple((name, self.folder / name) for name in (INCREMENT, MANIFEST))
 
+    def settle(self) -> None:
+        """Do nothing: the commands are as they will stay."""
+
     def source(self, files: tuple[FileEntry, ...]) -> RedisSource:
         """Describe the capture for the manifest, once its files are stored."""
         return RedisSource(

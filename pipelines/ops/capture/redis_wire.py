@@ -42,11 +42,17 @@ class CapturedRedis:
     offset: int
     counts: Keyspace | None
     notes: tuple[str, ...]
+    ordered: bool = False
 
     @property
     def files(self) -> tuple[tuple[str, Path], ...]:
         """The AOF folder's files, the manifest last."""
         return tuple((name, self.folder / name) for name in (aof.BASE, aof.INCREMENT, aof.MANIFEST))
+
+    def settle(self) -> None:
+        """Order the records of the base (see `rdb_order`), unless that was done before the cut."""
+        if not self.ordered:
+            _order(self.folder / aof.BASE)
 
     def source(self, files: tuple[FileEntry, ...]) -> RedisSource:
         """Describe the capture for the manifest, once its files are stored."""
@@ -88,14 +94,15 @@ class RedisWireCapture:
     ) -> None:
         self._capture.close()
 
-    def wait_for_copy(self) -> Path:
+    def wait_for_copy(self, *, order: bool = True) -> Path:
         """Return when the copy is on local disk and the stream runs; the copy is that file until the cut.
 
-        Its records are ordered by then (see `rdb_order`), so that nothing is left of that for the cut.
+        With `order` its records are ordered by then (see `rdb_order`), so that nothing is left of that for
+        after the cut.
         """
         self._capture.wait_for_copy()
-        if not self._ordered:
-            self._order()
+        if order and not self._ordered:
+            _order(self._capture.rdb)
             self._ordered = True
         return self._capture.rdb
 
@@ -117,15 +124,8 @@ class RedisWireCapture:
             offset=self._capture.offset + length,
             counts=counts,
             notes=() if counts else (_NO_COUNTS,),
+            ordered=self._ordered,
         )
-
-    def _order(self) -> None:
-        beside = self._spool / "ordered.rdb"
-        try:
-            aof.lay_base(self._capture.rdb, beside)
-            beside.rename(self._capture.rdb)
-        except OSError as error:
-            raise unwritten(self._spool, error) from error
 
     def _written(self, length: int | None) -> int:
         """Lay the AOF folder; return the stream bytes used."""
@@ -150,12 +150,15 @@ def capture_redis(
     progress: Callable[[int], None] | None = None,
     attempts: int = ATTEMPTS,
 ) -> CapturedRedis:
-    """Capture and cut at once; a capture that the server drops is tried again, in a new folder."""
+    """Capture and cut at once; a capture that the server drops is tried again, in a new folder.
+
+    It is left to `CapturedRedis.settle` to order its records.
+    """
     for attempt in range(1, attempts + 1):
         folder = spool / f"attempt-{attempt}"
         try:
             with RedisWireCapture(address, folder, progress=progress) as capture:
-                capture.wait_for_copy()
+                capture.wait_for_copy(order=False)
                 return capture.cut()
         except UnreachableError as error:
             shutil.rmtree(folder, ignore_errors=True)
@@ -164,6 +167,15 @@ def capture_redis(
             if attempt == attempts:
                 raise _with_limit(address, error) from error.__cause__
     raise AssertionError  # the loop returns or raises
+
+
+def _order(rdb: Path) -> None:
+    beside = rdb.with_name("ordered.rdb")
+    try:
+        aof.lay_base(rdb, beside)
+        beside.rename(rdb)
+    except OSError as error:
+        raise unwritten(rdb.parent, error) from error
 
 
 def _dropped(error: OpsError) -> bool:

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
+from threading import Lock
 
 import typer
 from rich.console import Console
@@ -15,11 +17,13 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     SpinnerColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Table
 
 from app.errors import SynapseError
 from pipelines.ops.cli.signals import interruptible, write_nowhere
@@ -39,13 +43,14 @@ class Words(Console):
 
 
 class ConsoleReporter:
-    """Shows steps on stderr: a live line with rate and time left on a terminal, else one line as each begins.
+    """Shows steps on stderr: live lines with rate and time left on a terminal, else one line as each begins.
 
     A word that cannot be written (the log's disk is full) must not end a restore half-way: it is dropped.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._live = _LiveSteps(console)
 
     @contextmanager
     def step(self, title: str, *, total: int | None = None, unit: str = _BYTES) -> Iterator[Advance]:
@@ -54,9 +59,8 @@ class ConsoleReporter:
             self._say(f"  {title} ...")
             yield lambda _amount: None
             return
-        with Progress(*_columns(total, unit), console=self._console, transient=True) as progress:
-            task = progress.add_task(title, total=total)
-            yield lambda amount: progress.advance(task, amount)
+        with self._live.step(title, total, unit) as advance:
+            yield advance
         self._say(f"  [green]✓[/] {title}")
 
     def note(self, text: str) -> None:
@@ -66,6 +70,41 @@ class ConsoleReporter:
     def _say(self, text: str) -> None:
         with suppress(OSError):
             self._console.print(text, highlight=False)
+
+
+class _LiveSteps:
+    """The steps that run now, a line each; threads may have steps side by side."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._lock = Lock()
+        self._progress: Progress | None = None
+
+    @contextmanager
+    def step(self, title: str, total: int | None, unit: str) -> Iterator[Advance]:
+        with self._lock:
+            progress = self._progress or Progress(_Line(), console=self._console, transient=True)
+            task = progress.add_task(title, total=total, unit=unit)
+            progress.start()
+            self._progress = progress
+        try:
+            yield lambda amount: progress.advance(task, amount)
+        finally:
+            with self._lock:
+                progress.remove_task(task)
+                if not progress.tasks:
+                    progress.stop()
+                    self._progress = None
+
+
+class _Line(ProgressColumn):
+    """All that is shown of a step, as its unit and its end let."""
+
+    def render(self, task: Task) -> Table:
+        """Return one line."""
+        line = Table.grid(padding=(0, 1))
+        line.add_row(*(column(task) for column in _columns(bool(task.total), task.fields["unit"])))
+        return line
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +166,13 @@ def _plain(text: str) -> str:
     return text.replace("[", r"\[")
 
 
-def _columns(total: int | None, unit: str) -> list[ProgressColumn]:
+@cache
+def _columns(bounded: bool, unit: str) -> tuple[ProgressColumn, ...]:  # noqa: FBT001  # a key of the cache
     columns: list[ProgressColumn] = [SpinnerColumn(), TextColumn("{task.description}")]
-    if total and unit == _BYTES:
+    if bounded and unit == _BYTES:
         columns += [BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()]
-    elif total:
+    elif bounded:
         columns += [BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeRemainingColumn()]
     elif unit == _BYTES:
         columns += [DownloadColumn(), TransferSpeedColumn()]
-    return [*columns, TimeElapsedColumn()]
+    return (*columns, TimeElapsedColumn())

@@ -32,7 +32,8 @@ def verify(
     with guarded(json=as_json) as output:
         work = stack_context(output)
         refs = _chosen(work, point, every=every)
-        proofs = [(ref, prove(work, ref, LEVELS[level])) for ref in refs]
+        right: set[bytes] = set()
+        proofs = [(ref, prove(work, ref, LEVELS[level], right)) for ref in refs]
         output.result(
             {"proofs": [proof.model_dump(mode="json") for _, proof in proofs]},
             "\n".join(_line(ref, proof) for ref, proof in proofs),

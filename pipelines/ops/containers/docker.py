@@ -17,6 +17,8 @@ SCHEDULER = "scheduler"
 """The service that is there where COMPOSE_PROFILES asks for it."""
 SCHEDULER_PROFILE = "schedule"
 """What COMPOSE_PROFILES names for it."""
+EVERY_PROFILE = "*"
+"""Compose takes it for all of them."""
 SCHEDULER_HOST = "synapse-scheduler"
 """What its container calls itself, in every life."""
 _LIMIT_S = 15.0

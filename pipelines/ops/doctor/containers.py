@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from pipelines.ops.containers.docker import (
+    EVERY_PROFILE,
     SCHEDULER,
     SCHEDULER_PROFILE,
     SERVICES,
@@ -46,7 +47,7 @@ def look_at_containers(subject: Subject) -> Iterator[Finding]:
             yield _missing(service)
     if SCHEDULER in found:
         yield _state(found[SCHEDULER])
-    elif SCHEDULER_PROFILE in subject.settings.compose_profiles:
+    elif {SCHEDULER_PROFILE, EVERY_PROFILE} & {*subject.settings.compose_profiles}:
         yield _missing(SCHEDULER)
 
 

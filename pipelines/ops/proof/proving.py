@@ -36,9 +36,10 @@ class _Finding:
         )
 
 
-def prove(work: Context, ref: PointRef, level: Level) -> Proof:
+def prove(work: Context, ref: PointRef, level: Level, right: set[bytes] | None = None) -> Proof:
     """Check a point and add the proof to the repository; a bad point gives a bad proof, not an error.
 
+    `right` is one set for points that are checked in one go: see `Repository.check_bytes`.
     Errors of this machine (no server program, no room) raise OpsError and leave no proof.
     """
     started, clock = work.now(), work.watch.clock
@@ -50,7 +51,7 @@ def prove(work: Context, ref: PointRef, level: Level) -> Proof:
     except DamagedError as error:
         problems.append(error.what)
     else:
-        problems += _stored(work, point, level)
+        problems += _stored(work, point, level, right)
         if level == 3 and not problems:  # noqa: PLR2004  # the level's number, as people say it
             sources = list(_booted(work, ref, point))
     proof = Proof(
@@ -76,14 +77,14 @@ def known_digest(work: Context, point_id: str) -> RedisDigest | None:
     return None
 
 
-def _stored(work: Context, point: RestorePoint, level: Level) -> list[str]:
+def _stored(work: Context, point: RestorePoint, level: Level, right: set[bytes] | None) -> list[str]:
     """Level 1 always; level 2 where it is asked for, as level 3 reads every byte anyway."""
     with work.watch.step("Look for every object"):
         problems = work.repository.check_present(point)
     if level == 2 and not problems:  # noqa: PLR2004  # as above
         size = sum(entry.size for source in (point.redis, point.faiss) if source for entry in source.files)
         with work.watch.step("Hash every byte", total=size) as advance:
-            problems = work.repository.check_bytes(point, advance)
+            problems = work.repository.check_bytes(point, advance, right)
     return problems
 
 

@@ -20,6 +20,8 @@ RAW = b"R"
 ZSTD = b"Z"
 PLANES = b"P"
 LEVEL = 3
+_LEVEL_OF_PLANES = 1
+"""What packs in planes is found at once; higher levels take twice the time and give no less."""
 MAX_OBJECT = 1 + MAX_CHUNK
 MIN_OBJECT = 2
 ID = re.compile(r"[0-9a-f]{64}")
@@ -86,8 +88,10 @@ def identify(chunk: bytes, key: bytes | None = None) -> str:
 
 def pack(chunk: bytes) -> bytes:
     """Return the stored form: one letter for the packing, and the chunk, compressed when that pays."""
-    form, plain = (PLANES, planes.split(chunk)) if planes.pay(chunk, LEVEL) else (ZSTD, chunk)
-    packed = zstd.compress(plain, LEVEL)
+    if planes.pay(chunk, LEVEL):
+        form, packed = PLANES, zstd.compress(planes.split(chunk), _LEVEL_OF_PLANES)
+    else:
+        form, packed = ZSTD, zstd.compress(chunk, LEVEL)
     return form + packed if len(packed) < len(chunk) - len(chunk) // 64 else RAW + chunk
 
 

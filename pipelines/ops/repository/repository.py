@@ -206,9 +206,14 @@ class Repository:
         """Return every problem that can be seen without reading objects (level 1)."""
         return checking.check_present(self.store, point)
 
-    def check_bytes(self, point: RestorePoint, progress: Progress | None = None) -> list[str]:
-        """Return every problem that can be seen by reading each byte (level 2)."""
-        return checking.check_bytes(self.store, point, progress)
+    def check_bytes(
+        self, point: RestorePoint, progress: Progress | None = None, right: set[bytes] | None = None
+    ) -> list[str]:
+        """Return every problem that can be seen by reading each byte (level 2).
+
+        `right` is for several points in one go: what was found right for one is not read again for another.
+        """
+        return checking.check_bytes(self.store, point, progress, right)
 
     def add_proof(self, proof: Proof) -> None:
         """Keep the result of checking a point."""

@@ -14,6 +14,7 @@ from pipelines.ops.repository.objects import ObjectDamagedError, read_object
 from pipelines.ops.repository.parallel import in_order
 from pipelines.ops.repository.paths import clash, path_problem
 from pipelines.ops.repository.store import ObjectStore
+from pipelines.ops.repository.sums import Sums
 
 Progress = Callable[[int], None]
 
@@ -32,16 +33,18 @@ class _Place:
 
     entry: FileEntry
     file: int
+    beside: Sums
     size: int = 0
     sums: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def take(self, chunk: bytes) -> None:
         self.size += len(chunk)
         if self.size <= self.entry.size:
+            self.beside.take(self.sums, chunk)
             beneath.write_all(self.file, chunk)
-            self.sums.update(chunk)
 
     def check(self, place: str) -> None:
+        self.beside.wait()
         if self.size != self.entry.size or self.sums.hexdigest() != self.entry.sha256:
             raise DamagedError(
                 f"{self.entry.path} from {place} is not what was saved: its size or SHA-256 differs.",
@@ -58,9 +61,13 @@ def restore_files(
     pieces = ((file.entry, one) for file in files for one in file.entry.objects)
     chunks = in_order(lambda piece: _fetch(store, *piece), pieces, store.lanes)
     try:
-        with closing(chunks), beneath.opened_folder(folder, create=True):
+        with closing(Sums()) as sums, closing(chunks), beneath.opened_folder(folder, create=True):
+
+            def fill(entry: FileEntry, file: int) -> None:
+                _fill(_Place(entry, file, sums), chunks, store.place, progress)
+
             # The disk syncs files that are done while the next are written.
-            written = _write(store, files, folder, chunks, progress)
+            written = _write(files, folder, fill)
             for _ in in_order(lambda path: _sync_file(folder, path), written):
                 pass
         _sync_folders(paths, folder)
@@ -68,19 +75,13 @@ def restore_files(
         raise _sentence(error, folder) from error
 
 
-def _write(
-    store: ObjectStore,
-    files: Iterable[Wanted],
-    folder: Path,
-    chunks: Iterator[bytes],
-    progress: Progress | None,
-) -> Iterator[str]:
+def _write(files: Iterable[Wanted], folder: Path, fill: Callable[[FileEntry, int], None]) -> Iterator[str]:
     for wanted in files:
         *parents, name = wanted.path.split("/")
         with beneath.opened_folder(folder, parents, create=True) as home:
             file = beneath.open_new(home, name)
             try:
-                _fill(_Place(wanted.entry, file), chunks, store.place, progress)
+                fill(wanted.entry, file)
             except BaseException:
                 # A file that is not whole must not be taken for one.
                 with suppress(OSError):

@@ -29,6 +29,7 @@ from pipelines.ops.repository.paths import clash, path_problem
 from pipelines.ops.repository.present import sizes_in
 from pipelines.ops.repository.sealed import id_key
 from pipelines.ops.repository.store import ObjectStore
+from pipelines.ops.repository.sums import Sums
 
 Source = Path | BinaryIO
 
@@ -141,18 +142,20 @@ def _pieces(
     drafts: list[_Draft],
     aligner: Callable[[str], AbstractContextManager[Aligner | None]],
 ) -> Generator[_Piece]:
-    for path, source in files:
-        problem = path_problem(path)
-        if problem:
-            raise UsageError(f"The path {path!r} {problem}.", "Rename that file.")
-        draft = _Draft(path)
-        drafts.append(draft)
-        with aligner(path) as along:
-            for chunk in _read(chunker, path, source):
-                draft.size += len(chunk)
-                draft.sums.update(chunk)
-                identity = identify(chunk, key)
-                yield _Piece(draft, chunk, identity, along.place(chunk, identity) if along else NOTHING)
+    with closing(Sums()) as sums:
+        for path, source in files:
+            problem = path_problem(path)
+            if problem:
+                raise UsageError(f"The path {path!r} {problem}.", "Rename that file.")
+            draft = _Draft(path)
+            drafts.append(draft)
+            with aligner(path) as along:
+                for chunk in _read(chunker, path, source):
+                    draft.size += len(chunk)
+                    sums.take(draft.sums, chunk)
+                    identity = identify(chunk, key)
+                    yield _Piece(draft, chunk, identity, along.place(chunk, identity) if along else NOTHING)
+        sums.wait()
 
 
 def _read(chunker: Chunker, path: str, source: Source) -> Iterator[bytes]:

@@ -212,7 +212,7 @@ def _keep_safety(both: _Swap) -> None:
     if both.old is None and documents is None:
         return
     with unkept(StoreFullError):
-        both.safety, _, _ = store(work, both.old, documents, started=started, label="safety")
+        both.safety = store(work, both.old, documents, started=started, label="safety")
     _note(both, {"safety": both.safety.id})
 
 

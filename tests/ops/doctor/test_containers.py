@@ -107,11 +107,12 @@ def test_a_limit_of_redis_that_restores_do_not_know(program: DockerProgram, told
     assert "SYNAPSE_REDIS_MEMORY_LIMIT" in (line["remedy"] or "SYNAPSE_REDIS_MEMORY_LIMIT")
 
 
-def test_the_schedule_is_missed_where_it_is_asked_for_alone(program: DockerProgram) -> None:
+@pytest.mark.parametrize("profiles", ["other,schedule", "*"])
+def test_the_schedule_is_missed_where_it_is_asked_for_alone(program: DockerProgram, profiles: str) -> None:
     """Its container has its lines like any other; without one its profile says whether it is wanted."""
     assert "container scheduler" not in doctor(program)
     with (program.folder.parent / ".env").open("a") as settings:
-        settings.write("COMPOSE_PROFILES=other,schedule\n")
+        settings.write(f"COMPOSE_PROFILES={profiles}\n")
     assert doctor(program)["container scheduler"]["state"] == "red"
     program.facts[SCHEDULER] = facts_of(SCHEDULER, program.folder.parent)
     now = datetime.now(UTC).isoformat()

@@ -31,7 +31,7 @@ def test_a_point_that_boots_with_other_keys(tmp_path: Path, counted: KeyCount, s
         with work.spool("forged") as spool:
             cut = capture_redis(work.settings.redis, spool)
             forged = Keyspace(cut.replid, cut.offset, {"0": counted})
-            ref, _, _ = store(work, replace(cut, counts=forged), None, started=work.now(), label="backup")
+            ref = store(work, replace(cut, counts=forged), None, started=work.now(), label="backup")
         with one.client() as client:
             client.set("later", 1)
         before = one.state()
