@@ -134,7 +134,14 @@ def _borg(root: Path, phrase: Path, source: Source) -> Rival:
         check=lambda _count: ["borg", "check", "--verify-data", place],
         opening=["borg", "list", place],
         version=["borg", "--version"],
-        folder=["borg", "create", "--compression", "zstd,3", f"{place}::folder", source.indexes],
+        folder=[
+            "borg",
+            "create",
+            "--compression",
+            "zstd,3",
+            f"{place}::folder-{{now:%H%M%S%f}}",
+            source.indexes,
+        ],
     )
 
 
