@@ -28,6 +28,7 @@ def test_every_type_is_ordered_and_loads(live: LiveServer, scratch: Scratch, tmp
     """A server that is booted on the ordered capture has what the live one has, checksum included."""
     fill(live, small_keys=5000)
     captured = capture_redis(live.address, tmp_path / "spool")
+    captured.settle()
     base = captured.folder / aof.BASE
     keys = in_order(base)
     assert len(keys) == 3
@@ -63,6 +64,7 @@ def test_the_order_is_that_of_the_keys_alone(live: LiveServer, tmp_path: Path) -
             for name in names:
                 client.set(name, f"value of {name}", pxat=4_000_000_000_000)
         captured = capture_redis(live.address, tmp_path / f"{turn}")
+        captured.settle()
         made.append(records((captured.folder / aof.BASE).read_bytes()))
     assert made[0] == made[1]
 
